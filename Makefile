@@ -21,3 +21,9 @@ $(READY): requirements/dev.lock pyproject.toml
 lock: $(READY) ## resolve the dependencies again into requirements/dev.lock
 	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements/dev.lock
+
+generate: $(READY) ## regenerate the stubs and the CRDs
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m grpc_tools.protoc --proto_path=proto \
+	  --python_out=. --grpc_python_out=. --mypy_out=. --mypy_grpc_out=. \
+	  proto/nicfleet/v1/inventory.proto proto/nicfleet/v1/fleet.proto proto/nicfleet/v1/view.proto
+	@touch nicfleet/v1/__init__.py
