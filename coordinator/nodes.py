@@ -1,0 +1,36 @@
+"""The few facts of a Node object that decisions need, as frozen values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Taint:
+    key: str
+    value: str
+    effect: str
+
+
+@dataclass(frozen=True, slots=True)
+class KubeNode:
+    """One Node as the API server has it.
+
+    `owned` are the label keys that our field manager owns (read from managedFields: the only record of ownership);
+    `others` maps a label key on our list to the managers, other than ours, that own it too; `nfd_keys` are the label
+    keys that NFD's annotations claim, in full form.
+    """
+
+    name: str
+    uid: str
+    resource_version: str
+    created: datetime
+    labels: Mapping[str, str] = field(default_factory=dict)
+    owned: frozenset[str] = frozenset()
+    others: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    nfd_keys: frozenset[str] = frozenset()
+    taints: tuple[Taint, ...] = ()
+    internal_ips: tuple[str, ...] = ()
+    allocatable: Mapping[str, str] = field(default_factory=dict)
+    architecture: str = ""
+    runtime: str = ""

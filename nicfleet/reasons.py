@@ -1,0 +1,87 @@
+"""Findings: what nicfleet has to tell a person, each with one stable reason.
+
+The same reason stands in conditions, Events, logs and the command line, and `docs/findings/<Reason>.md` says what it
+means and what to do. A finding is data, not an exception.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Every reason, in upper camel case as Kubernetes conditions ask for."""
+
+    # All is well; upstream's words.
+    ComponentReady = "ComponentReady"
+    AllComponentsReady = "AllComponentsReady"
+
+    # The policy.
+    FleetSettling = "FleetSettling"
+    InvalidSpec = "InvalidSpec"
+    NotSupported = "NotSupported"
+    PolicyIgnored = "PolicyIgnored"
+    NoMatchingNodes = "NoMatchingNodes"
+    Removing = "Removing"
+
+    # The API server and the objects on it.
+    ApplyFailed = "ApplyFailed"
+    NamespaceMissing = "NamespaceMissing"
+    ObjectConflict = "ObjectConflict"
+    DriftRepaired = "DriftRepaired"
+    CrdUnusable = "CrdUnusable"
+
+    # Workloads and their pods.
+    RollingOut = "RollingOut"
+    ImagePullFailed = "ImagePullFailed"
+    ContainerCrashing = "ContainerCrashing"
+    ContainerOutOfMemory = "ContainerOutOfMemory"
+    PodRefused = "PodRefused"
+    NodeExcludedByTaint = "NodeExcludedByTaint"
+    DriverPodsOutdated = "DriverPodsOutdated"
+
+    # What the agents see of the driver.
+    DriverNotLoaded = "DriverNotLoaded"
+    DriverVersionDiffers = "DriverVersionDiffers"
+    DriverVersionUnchecked = "DriverVersionUnchecked"
+    DriverMixed = "DriverMixed"
+    DriverHeld = "DriverHeld"
+    DriverBuildOutdated = "DriverBuildOutdated"
+    CharDevicesMissing = "CharDevicesMissing"
+    UnsupportedOperatingSystem = "UnsupportedOperatingSystem"
+    ManagementOnNic = "ManagementOnNic"
+    NfsRdmaOnNvme = "NfsRdmaOnNvme"
+    GpuDirectStale = "GpuDirectStale"
+
+    # Nodes and agents.
+    NodeNotReported = "NodeNotReported"
+    NodeSilent = "NodeSilent"
+    DuplicateAgent = "DuplicateAgent"
+    MalformedReport = "MalformedReport"
+    UnsupportedDevice = "UnsupportedDevice"
+    DeviceInRecovery = "DeviceInRecovery"
+    AttributeUnreadable = "AttributeUnreadable"
+    RegistrationDirectoryMissing = "RegistrationDirectoryMissing"
+    NodeLabelsIncomplete = "NodeLabelsIncomplete"
+    InvalidLabel = "InvalidLabel"
+    LabelNotProvidedByNfd = "LabelNotProvidedByNfd"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Finding:
+    """One reason and one sentence; `nodes` are all the nodes behind it, sorted (the sentence may name fewer)."""
+
+    reason: Reason
+    message: str
+    nodes: tuple[str, ...] = ()
+
+
+MOST_NODES_NAMED = 5
+
+
+def name_nodes(nodes: tuple[str, ...]) -> str:
+    """At most five node names and a count of the rest: "a, b and 7 more". Deterministic: sorted."""
+    names = sorted(nodes)
+    shown, rest = names[:MOST_NODES_NAMED], len(names) - MOST_NODES_NAMED
+    if rest > 0:
+        return f"{', '.join(shown)} and {rest} more"
+    return ", ".join(shown)
