@@ -1,0 +1,62 @@
+"""The few facts of DaemonSets, Deployments and their Pods that readiness needs, as frozen values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """A live DaemonSet or Deployment. For a Deployment `desired` is spec.replicas; counters as status has them."""
+
+    kind: str
+    namespace: str
+    name: str
+    generation: int = 0
+    observed_generation: int = 0
+    desired: int = 0
+    updated: int = 0
+    ready: int = 0
+    available: int = 0
+    selector: Mapping[str, str] = field(default_factory=dict)
+    """spec.selector.matchLabels"""
+    template: Mapping[str, Any] = field(default_factory=dict)
+    """spec.template as the API server has it."""
+    on_delete: bool = False
+    """spec.updateStrategy.type is OnDelete."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerState:
+    """One container (or init container) of a Pod."""
+
+    name: str
+    image: str = ""
+    ready: bool = False
+    restarts: int = 0
+    waiting_reason: str = ""
+    waiting_message: str = ""
+    last_reason: str = ""
+    """Reason of the last termination, or of the present one: Error, OOMKilled, Completed."""
+    last_message: str = ""
+    last_exit_code: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    namespace: str
+    name: str
+    node: str
+    phase: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    ready: bool = False
+    """The Ready condition is True."""
+    started: str = ""
+    """status.startTime, RFC 3339; empty before the kubelet took the Pod."""
+    deleting: bool = False
+    unschedulable: str = ""
+    """Message of the PodScheduled condition when it is False."""
+    controller_revision: str = ""
+    """Label controller-revision-hash."""
+    template_generation: str = ""
+    containers: tuple[ContainerState, ...] = ()
