@@ -24,6 +24,13 @@ class Workload:
     """spec.template as the API server has it."""
     on_delete: bool = False
     """spec.updateStrategy.type is OnDelete."""
+    template_generation: str = ""
+    """Annotation deprecated.daemonset.template.generation: what the Pods' label pod-template-generation must say."""
+
+    @property
+    def observed(self) -> bool:
+        """The counters are of the current generation."""
+        return self.observed_generation >= self.generation
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +63,6 @@ class Pod:
     deleting: bool = False
     unschedulable: str = ""
     """Message of the PodScheduled condition when it is False."""
-    controller_revision: str = ""
-    """Label controller-revision-hash."""
     template_generation: str = ""
+    """Label pod-template-generation."""
     containers: tuple[ContainerState, ...] = ()

@@ -4,8 +4,10 @@ The same reason stands in conditions, Events, logs and the command line, and `do
 means and what to do. A finding is data, not an exception.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Self
 
 
 class Reason(StrEnum):
@@ -14,6 +16,7 @@ class Reason(StrEnum):
     # All is well; upstream's words.
     ComponentReady = "ComponentReady"
     AllComponentsReady = "AllComponentsReady"
+    NotReady = "NotReady"
 
     # The policy.
     FleetSettling = "FleetSettling"
@@ -74,11 +77,17 @@ class Finding:
     message: str
     nodes: tuple[str, ...] = ()
 
+    @classmethod
+    def about(cls, reason: Reason, sentence: str, nodes: Iterable[str]) -> Self:
+        """A finding whose sentence names its nodes where it says `{nodes}`."""
+        everyone = tuple(sorted(nodes))
+        return cls(reason, sentence.replace("{nodes}", name_nodes(everyone)), everyone)
+
 
 MOST_NODES_NAMED = 5
 
 
-def name_nodes(nodes: tuple[str, ...]) -> str:
+def name_nodes(nodes: Iterable[str]) -> str:
     """At most five node names and a count of the rest: "a, b and 7 more". Deterministic: sorted."""
     names = sorted(nodes)
     shown, rest = names[:MOST_NODES_NAMED], len(names) - MOST_NODES_NAMED

@@ -1,0 +1,38 @@
+"""The checks that decide readiness, in the order in which a user wants to hear of them.
+
+The first finding of a state's chain is its condition; the notes go beside it, whatever it is.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from coordinator.checks import driver, objects, workloads
+from coordinator.view import StateView
+from nicfleet.reasons import Finding
+
+Check = Callable[[StateView], Finding | None]
+
+CHECKS: Final[tuple[Check, ...]] = (
+    objects.spec_invalid,
+    objects.write_refused,
+    objects.old_objects_remain,
+    driver.operating_system_unsupported,
+    workloads.image_not_pulled,
+    workloads.container_out_of_memory,
+    driver.driver_held,
+    driver.build_outdated,
+    workloads.container_crashing,
+    workloads.pod_refused,
+    workloads.driver_pods_outdated,
+    workloads.not_rolled_out,
+    driver.evidence_contradicts,
+)
+
+NOTES: Final[tuple[Check, ...]] = (
+    objects.no_matching_nodes,
+    objects.nodes_left_out,
+    driver.management_on_nic,
+    driver.nfs_rdma_on_nvme,
+    driver.gpu_direct_stale,
+    driver.version_unchecked,
+)

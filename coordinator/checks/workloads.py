@@ -1,0 +1,143 @@
+"""What the workloads of a state and their Pods say against readiness.
+
+Each check looks at one state and answers with the first thing that is wrong, in words for the user, or None. A check
+is named for what it finds.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+
+from coordinator.text import one_line, registry_answer
+from coordinator.view import LiveWorkload, StateView
+from coordinator.workloads import ContainerState, Pod
+from nicfleet.reasons import Finding, Reason, name_nodes
+
+_PULL_REASONS = frozenset(
+    {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"}
+)
+_START_REASONS = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
+
+_Sentence = Callable[[LiveWorkload, Pod, ContainerState], str | None]
+
+
+def image_not_pulled(view: StateView) -> Finding | None:
+    def sentence(workload: LiveWorkload, _: Pod, container: ContainerState) -> str | None:
+        if container.waiting_reason not in _PULL_REASONS:
+            return None
+        answer = registry_answer(container.waiting_message)
+        return f"{workload.title}: image {container.image} cannot be pulled on {{nodes}}: {answer}"
+
+    return _first(Reason.ImagePullFailed, _by_sentence(view, sentence))
+
+
+def container_out_of_memory(view: StateView) -> Finding | None:
+    def sentence(workload: LiveWorkload, _: Pod, container: ContainerState) -> str | None:
+        if container.last_reason != "OOMKilled" or container.ready:
+            return None
+        return (
+            f"{workload.title}: container {container.name} was killed at its memory limit (OOMKilled) on {{nodes}}; "
+            "raise it with containerResources"
+        )
+
+    return _first(Reason.ContainerOutOfMemory, _by_sentence(view, sentence))
+
+
+def container_crashing(view: StateView) -> Finding | None:
+    def sentence(workload: LiveWorkload, _: Pod, container: ContainerState) -> str | None:
+        if container.ready or (container.restarts == 0 and container.waiting_reason not in _START_REASONS):
+            return None
+        said = one_line(container.last_message or container.waiting_message) or "it left no message"
+        code = "" if container.last_exit_code is None else f" with exit code {container.last_exit_code}"
+        return f"{workload.title}: container {container.name} keeps failing{code} on {{nodes}}: {said}"
+
+    return _first(Reason.ContainerCrashing, _by_sentence(view, sentence))
+
+
+def pod_refused(view: StateView) -> Finding | None:
+    """Pod security and quota refusals reach no Pod: only an Event on the workload tells of them."""
+    for workload in view.workloads:
+        if workload.refusal and not workload.rolled_out:
+            return Finding(Reason.PodRefused, _refusal_sentence(workload))
+    return None
+
+
+def driver_pods_outdated(view: StateView) -> Finding | None:
+    """A DaemonSet with OnDelete keeps its old Pods until somebody deletes them."""
+    for workload in view.workloads:
+        live = workload.live
+        if live is None or not live.on_delete or live.updated >= live.desired or not live.observed:
+            continue
+        old = sorted(
+            (p for p in workload.pods if p.template_generation != live.template_generation), key=lambda p: p.node
+        )
+        if not old:
+            continue
+        nodes = tuple(pod.node for pod in old)
+        pods = f"pod {old[0].name}" if len(old) == 1 else f"pods -l app={live.selector.get('app', '')}"
+        command = f"kubectl -n {live.namespace} delete {pods}"
+        return Finding.about(
+            Reason.DriverPodsOutdated,
+            f"{workload.title}: pods on {{nodes}} run the driver asked for earlier; replacing them reloads the driver "
+            f"there, so it is left to you: {command}",
+            nodes,
+        )
+    return None
+
+
+def not_rolled_out(view: StateView) -> Finding | None:
+    for workload in view.workloads:
+        if not workload.rolled_out:
+            return _rolling_out(workload)
+    return None
+
+
+def _rolling_out(workload: LiveWorkload) -> Finding:
+    live = workload.live
+    if live is None:
+        return Finding(Reason.RollingOut, f"{workload.title} was applied and is not there yet")
+    if workload.just_applied or not live.observed:
+        return Finding(Reason.RollingOut, f"{workload.title}: a change was applied and its rollout has not begun")
+    waiting = workload.waiting_nodes()
+    expected = len(workload.placement.admitted) if workload.is_daemonset else live.desired
+    text = f"{workload.title}: {min(live.updated, live.ready)} of {expected} pods are up to date and ready"
+    if waiting:
+        text += f", waiting for {name_nodes(waiting)}"
+    began = min((pod.started for pod in workload.pods if pod.started and not pod.ready), default="")
+    if began:
+        text += f" (the oldest began at {began})"
+    unschedulable = sorted({one_line(pod.unschedulable) for pod in workload.pods if pod.unschedulable})
+    if unschedulable:
+        text += f"; the scheduler says: {unschedulable[0]}"
+    return Finding(Reason.RollingOut, text, waiting)
+
+
+def _refusal_sentence(workload: LiveWorkload) -> str:
+    said = one_line(workload.refusal)
+    if "violates PodSecurity" in workload.refusal:
+        return (
+            f"{workload.title}: pod security of namespace {workload.namespace} refuses its pods: {said}. "
+            "Allow them with: "
+            f"kubectl label namespace {workload.namespace} pod-security.kubernetes.io/enforce=privileged --overwrite"
+        )
+    if "exceeded quota" in workload.refusal:
+        return f"{workload.title}: a quota of namespace {workload.namespace} refuses its pods: {said}; raise the quota"
+    return f"{workload.title}: the API server refuses its pods: {said}"
+
+
+def _by_sentence(view: StateView, sentence: _Sentence) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Sentences about containers that are not well, each with the nodes it is true of; sorted, so always the same."""
+    nodes: defaultdict[str, set[str]] = defaultdict(set)
+    for workload in view.workloads:
+        for pod in workload.pods:
+            for container in () if pod.deleting else pod.containers:
+                text = sentence(workload, pod, container)
+                if text is not None:
+                    nodes[text].add(pod.node)
+    for text in sorted(nodes):
+        yield text, tuple(sorted(nodes[text]))
+
+
+def _first(reason: Reason, found: Iterable[tuple[str, tuple[str, ...]]]) -> Finding | None:
+    for text, nodes in found:
+        return Finding.about(reason, text, nodes)
+    return None

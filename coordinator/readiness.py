@@ -1,0 +1,104 @@
+"""From what was seen to a verdict: is each part of the policy ready, and do the agents confirm it.
+
+Pure. Reads top down: a `StateView` goes through the chains of `coordinator.checks`, the verdicts make the whole.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from coordinator.checks import CHECKS, NOTES
+from coordinator.view import StateView
+from nicfleet.reasons import Finding, Reason
+
+
+class Level(StrEnum):
+    """Values of `status.state` and of `status.appliedStates[].state`; upstream's words."""
+
+    READY = "ready"
+    NOT_READY = "notReady"
+    IGNORE = "ignore"
+    ERROR = "error"
+
+
+_ERRORS: Final = frozenset({Reason.InvalidSpec, Reason.NotSupported, Reason.ObjectConflict})
+"""Findings that waiting does not heal: somebody must change something."""
+
+_IN_PROGRESS: Final = frozenset({Reason.FleetSettling, Reason.RollingOut, Reason.Removing})
+"""Findings that are expected to pass by themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One state, judged. `finding` is why it is not ready; `notes` are worth knowing all the same."""
+
+    name: str
+    level: Level
+    finding: Finding | None = None
+    notes: tuple[Finding, ...] = ()
+
+    @property
+    def message(self) -> str:
+        """All there is to say about the state: what is wrong first."""
+        findings = ((self.finding,) if self.finding else ()) + self.notes
+        return ". ".join(finding.message for finding in findings)
+
+    @property
+    def progressing(self) -> bool:
+        return self.finding is not None and self.finding.reason in _IN_PROGRESS
+
+    @property
+    def degraded(self) -> bool:
+        return self.finding is not None and self.finding.reason not in _IN_PROGRESS
+
+
+def judge(view: StateView) -> Verdict:
+    """Walk one state's checks."""
+    finding = next((found for check in CHECKS if (found := check(view)) is not None), None)
+    if finding is None and not view.asked:
+        return Verdict(view.name, Level.IGNORE)
+    notes = tuple(found for check in NOTES if (found := check(view)) is not None)
+    if finding is None:
+        return Verdict(view.name, Level.READY, None, notes)
+    return Verdict(view.name, Level.ERROR if finding.reason in _ERRORS else Level.NOT_READY, finding, notes)
+
+
+def unsettled(verdict: Verdict, waiting_for: tuple[str, ...], settles: str) -> Verdict:
+    """The verdict while the fleet is not settled: what is asked for is not ready yet, errors stand as they are.
+
+    `settles` says when the waiting ends, in words.
+    """
+    if verdict.level in (Level.IGNORE, Level.ERROR):
+        return verdict
+    finding = Finding(Reason.FleetSettling, f"waiting for the agents' first reports, {settles}", waiting_for)
+    return Verdict(verdict.name, Level.NOT_READY, finding, verdict.notes)
+
+
+def overall(verdicts: Iterable[Verdict]) -> Level:
+    """The logical AND: ready when no state is notReady or error; never `error` itself (upstream's rule)."""
+    bad = (Level.NOT_READY, Level.ERROR)
+    return Level.NOT_READY if any(verdict.level in bad for verdict in verdicts) else Level.READY
+
+
+def unverified(views: Iterable[StateView]) -> Finding | None:
+    """Nodes that a ready state counts on and whose agent does not confirm it now.
+
+    A node without a NIC has nothing to confirm. A silent node is no contrary evidence: it makes `Verified` False,
+    not `Ready`.
+    """
+    never: set[str] = set()
+    silent: set[str] = set()
+    for view in views:
+        for workload in view.workloads:
+            for name in workload.placement.admitted if workload.needs_nic else ():
+                node = view.nodes[name]
+                if node.facts is None:
+                    never.add(name)
+                elif not node.live:
+                    silent.add(name)
+    if never:
+        return Finding.about(Reason.NodeNotReported, "no agent has reported for {nodes}", never | silent)
+    if silent:
+        return Finding.about(Reason.NodeSilent, "the agents of {nodes} are silent", silent)
+    return None

@@ -1,0 +1,92 @@
+"""What the checks of one state look at: its desired objects, what became of them, and the nodes they meet.
+
+Values only; `coordinator.world` gathers them and `coordinator.readiness` walks the checks over them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from coordinator.facts import Facts
+from coordinator.nodes import KubeNode
+from coordinator.placement import Placement
+from coordinator.wait import DriverRequest
+from coordinator.workloads import Pod, Workload
+from nicfleet.names import NIC_LABEL
+from nicfleet.reasons import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class NodeView:
+    """A Node joined with what its agent says. `facts` are of the latest report since this coordinator started."""
+
+    kube: KubeNode
+    facts: Facts | None = None
+    live: bool = False
+    """The agent is connected now."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveWorkload:
+    """A desired DaemonSet or Deployment with its live counterpart, its Pods while it is not complete, and its place."""
+
+    kind: str
+    namespace: str
+    name: str
+    pod_spec: Mapping[str, Any]
+    """spec.template.spec of the desired object."""
+    placement: Placement
+    live: Workload | None = None
+    pods: tuple[Pod, ...] = ()
+    refusal: str = ""
+    """The latest FailedCreate Event's message, while Pods are missing."""
+    just_applied: bool = False
+    """Written in this very pass: the live counters are of the time before."""
+
+    @property
+    def title(self) -> str:
+        return f"{self.kind} {self.name}"
+
+    @property
+    def is_daemonset(self) -> bool:
+        return self.kind == "DaemonSet"
+
+    @property
+    def needs_nic(self) -> bool:
+        """It runs only where a NIC is, so its nodes' agents can confirm or contradict it."""
+        return NIC_LABEL in (self.pod_spec.get("nodeSelector") or {})
+
+    @property
+    def rolled_out(self) -> bool:
+        """Observed at the current generation, and desired, updated, ready and admitted nodes all equal."""
+        live = self.live
+        if live is None or self.just_applied or not live.observed:
+            return False
+        expected = len(self.placement.admitted) if self.is_daemonset else live.desired
+        return live.desired == expected and live.updated >= expected and live.ready >= expected
+
+    def waiting_nodes(self) -> tuple[str, ...]:
+        """Admitted nodes without a ready Pod of the current template."""
+        if not self.is_daemonset or self.live is None:
+            return ()
+        current = self.live.template_generation
+        ready = {p.node for p in self.pods if p.ready and not p.deleting and p.template_generation == current}
+        return tuple(node for node in self.placement.admitted if node not in ready)
+
+
+@dataclass(frozen=True, slots=True)
+class StateView:
+    """One state of the policy at the moment of judging."""
+
+    name: str
+    asked: bool
+    nodes: Mapping[str, NodeView]
+    workloads: tuple[LiveWorkload, ...] = ()
+    problem: Finding | None = None
+    """The section of the policy cannot be rendered."""
+    refused: tuple[Finding, ...] = ()
+    """What the API server, or another owner, did not let us write."""
+    remaining: tuple[str, ...] = ()
+    """Objects of ours that are no longer desired and still there."""
+    driver: DriverRequest | None = None
+    """What the policy asks of the driver; only on the driver's own state."""
