@@ -4,7 +4,7 @@ import dataclasses
 from typing import Any, get_args, get_type_hints
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nicfleet import wire
@@ -24,7 +24,7 @@ _BY_TYPE = {
 }
 
 
-def any_value(kind: type, leave_out: str = "") -> st.SearchStrategy[object]:
+def any_value(kind: Any, leave_out: str = "") -> st.SearchStrategy[object]:
     """Values of a dataclass of the inventory, every field drawn by its type."""
     hints = get_type_hints(kind)
     drawn = {field.name: _drawn(hints[field.name]) for field in dataclasses.fields(kind) if field.name != leave_out}
@@ -48,11 +48,13 @@ def _drawn(hint: Any) -> st.SearchStrategy[object]:
 INVENTORIES = any_value(Inventory)
 
 
+@settings(max_examples=40)
 @given(INVENTORIES)
 def test_round_trip(inventory: Inventory) -> None:
     assert wire.from_wire(wire.to_wire(inventory)) == inventory
 
 
+@settings(max_examples=40)
 @given(INVENTORIES)
 def test_an_absent_fact_stays_absent(inventory: Inventory) -> None:
     received = view_pb2.Inventory.FromString(wire.to_wire(inventory).SerializeToString())
