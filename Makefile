@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup generate lock check test demo benchmark clean
+.PHONY: help setup lock generate release-contract check test demo benchmark clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -27,3 +27,29 @@ generate: $(READY) ## regenerate the stubs and the CRDs
 	  --python_out=. --grpc_python_out=. --mypy_out=. --mypy_grpc_out=. \
 	  proto/nicfleet/v1/inventory.proto proto/nicfleet/v1/fleet.proto proto/nicfleet/v1/view.proto
 	@touch nicfleet/v1/__init__.py
+
+release-contract: $(READY) ## take today's wire contract as the one that agents in the field speak
+	$(BIN)/buf build --output proto/released.binpb
+
+check: $(READY) ## lint, types, import contracts, wire contract
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/buf lint
+	$(BIN)/buf breaking --against proto/released.binpb
+
+test: check ## check, then every test, on a real control plane
+	$(BIN)/python -m tests.controlplane build
+	$(BIN)/pytest -n 2
+
+demo: $(READY) ## the main job on a real local control plane (ONCE=1: exit when ready)
+	$(BIN)/python -m tests.controlplane build
+	$(BIN)/python -m demo $(if $(ONCE),--once)
+
+benchmark: $(READY) ## rollout of 100 nodes, against kubectl
+	$(BIN)/python -m tests.controlplane build
+	$(BIN)/python -m benchmarks.rollout
+
+clean: ## remove what was made here
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
