@@ -9,7 +9,7 @@ from typing import Any
 
 from coordinator.facts import Facts
 from coordinator.nodes import KubeNode
-from coordinator.placement import Placement
+from coordinator.scheduling import Placement
 from coordinator.wait import DriverRequest
 from coordinator.workloads import Pod, Workload
 from nicfleet.names import NIC_LABEL
