@@ -1,0 +1,40 @@
+"""One host to look at: a root directory and what a record says beside its files."""
+
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from agent.files import DirectoryFiles, Files
+from agent.links import Links
+from agent.reader import Reader
+
+BOOT_ID: Final = "proc/sys/kernel/random/boot_id"
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A host's files below one root.
+
+    `live`: the root shows the machine that this process runs on, so that netlink and uevents speak of the same host.
+    `links`: what netlink said when the host was recorded; None when that is not known.
+    `machine`: architecture as uname gives it; None when the tree does not say.
+    """
+
+    root: Path
+    files: Files
+    live: bool = False
+    machine: str | None = None
+    links: Links | None = None
+
+    @classmethod
+    def at(cls, root: Path) -> "Host":
+        """The host whose root file system is `root`: this machine's, one of it mounted elsewhere, or a plain tree."""
+        files = DirectoryFiles(root)
+        boot_id = Reader(files).text(BOOT_ID)
+        live = boot_id is not None and boot_id == Reader(DirectoryFiles(Path("/"))).text(BOOT_ID)
+        return cls(root, files, live, platform.machine() if live else None)
+
+    def reader(self) -> Reader:
+        """A reader for one look."""
+        return Reader(self.files)
