@@ -4,7 +4,7 @@ Values only; `coordinator.world` gathers them and `coordinator.readiness` walks 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from coordinator.facts import Facts
@@ -90,3 +90,8 @@ class StateView:
     """Objects of ours that are no longer desired and still there."""
     driver: DriverRequest | None = None
     """What the policy asks of the driver; only on the driver's own state."""
+    unlabelled: Mapping[str, str] = field(default_factory=dict)
+    """NIC nodes in no driver pool, and the label they lack."""
+    unsupported_systems: Mapping[str, str] = field(default_factory=dict)
+    """NIC nodes whose operating system, "rocky 9.3", has no driver image."""
+    supported_systems: tuple[str, ...] = ()

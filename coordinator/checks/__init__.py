@@ -17,6 +17,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     objects.write_refused,
     objects.old_objects_remain,
     driver.operating_system_unsupported,
+    driver.labels_incomplete,
     workloads.image_not_pulled,
     workloads.container_out_of_memory,
     driver.driver_held,
@@ -26,6 +27,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     workloads.driver_pods_outdated,
     workloads.not_rolled_out,
     driver.evidence_contradicts,
+    driver.registration_directory_missing,
 )
 
 NOTES: Final[tuple[Check, ...]] = (
@@ -33,6 +35,6 @@ NOTES: Final[tuple[Check, ...]] = (
     objects.nodes_left_out,
     driver.management_on_nic,
     driver.nfs_rdma_on_nvme,
-    driver.gpu_direct_stale,
+    driver.devices_unfit,
     driver.version_unchecked,
 )
