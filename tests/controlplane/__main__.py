@@ -1,0 +1,54 @@
+"""`python -m tests.controlplane build` builds the programs; `up` runs a control plane until Ctrl-C."""
+
+# ruff: noqa: T201  a command line prints
+
+import argparse
+import signal
+import sys
+
+from tests.controlplane.cluster import ControlPlane
+from tests.controlplane.errors import ControlPlaneError
+from tests.controlplane.tools import ensure_tools
+
+
+def main() -> int:
+    """Run one command; an error is one message and exit code 1."""
+    parser = argparse.ArgumentParser(prog="python -m tests.controlplane", description=__doc__)
+    parser.add_argument("command", choices=["build", "up"])
+    command = parser.parse_args().command
+    try:
+        if command == "build":
+            _build()
+        else:
+            _up()
+    except ControlPlaneError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nstopped")
+    return 0
+
+
+def _build() -> None:
+    for name, path in ensure_tools(say=_say).items():
+        print(f"{name:24} {path}")
+
+
+def _up() -> None:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` and Ctrl-C both stop it in order
+    with ControlPlane(say=_say) as cluster:
+        _say(f"\nA Kubernetes control plane runs at {cluster.url}. In another terminal:\n")
+        _say(f"  export KUBECONFIG={cluster.kubeconfig}")
+        _say(f"  {cluster.kubectl_path} get --raw=/readyz?verbose\n")
+        for name, pid in cluster.pids.items():
+            _say(f"  {name:24} pid {pid:<8} log {cluster.logs[name]}")
+        _say("\nCtrl-C stops it and deletes its data.")
+        signal.pause()
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

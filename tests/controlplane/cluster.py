@@ -1,0 +1,165 @@
+"""ControlPlane: starts, breaks and stops a real control plane, and is its administrator."""
+
+import json
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from tests.controlplane.components import ADMIN, APISERVER, COMPONENTS, Site, arguments, health_url
+from tests.controlplane.credentials import write_credentials, write_kubeconfig
+from tests.controlplane.errors import ControlPlaneError
+from tests.controlplane.loopback import answers_ok, free_ports
+from tests.controlplane.process import Process
+from tests.controlplane.tools import ensure_tools
+
+START_SECONDS = 60.0
+
+
+class ControlPlane:
+    """etcd, kube-apiserver, kube-controller-manager, kube-scheduler and kwok, on free loopback ports.
+
+    A context manager; `components` names those wanted. kwok plays the kubelet of every node with the annotation that
+    `fake_node` sets. All state is in a temporary folder. Every method that fails raises ControlPlaneError.
+    """
+
+    def __init__(self, components: Sequence[str] = COMPONENTS, say: Callable[[str], None] = print) -> None:
+        """Find the programs, building them when this machine has none yet; `say` gets the progress of that."""
+        tools = ensure_tools([*components, "kubectl"], say)
+        ports = free_ports(len(COMPONENTS) + 1)
+        self._kubectl = tools["kubectl"]
+        self._site = Site(
+            folder=Path(tempfile.mkdtemp(prefix="nicfleet-controlplane-")),
+            ports=dict(zip(COMPONENTS, ports, strict=False)),
+            etcd_peer_port=ports[-1],
+        )
+        self._processes = {
+            name: Process(name, [tools[name], *arguments(name, self._site)], self._site.log(name))
+            for name in COMPONENTS
+            if name in components
+        }
+
+    def __enter__(self) -> Self:
+        try:
+            write_credentials(self._site)
+            for name in self._processes:
+                self.start(name)
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Kill all and remove the data. The API server goes before etcd: without etcd it would hang for minutes."""
+        for process in reversed(self._processes.values()):
+            process.kill()
+        shutil.rmtree(self._site.folder, ignore_errors=True)
+
+    @property
+    def url(self) -> str:
+        """The address of the API server."""
+        return self._site.url
+
+    @property
+    def ca(self) -> Path:
+        """The certificates that the API server is verified with."""
+        return self._site.ca
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The kubeconfig of an administrator."""
+        return self._site.kubeconfig(ADMIN)
+
+    @property
+    def kubectl_path(self) -> Path:
+        """The kubectl of this control plane's version."""
+        return self._kubectl
+
+    @property
+    def logs(self) -> Mapping[str, Path]:
+        """The log file of every component."""
+        return {name: process.log for name, process in self._processes.items()}
+
+    @property
+    def pids(self) -> Mapping[str, int]:
+        """The process id of every component that runs."""
+        return {name: process.pid for name, process in self._processes.items() if process.pid is not None}
+
+    def kubectl(self, *arguments: str, input: str | None = None, check: bool = True) -> str:  # noqa: A002  subprocess's name
+        """Run kubectl as administrator and return its output; its error sentences too, without `check`."""
+        # Its default cache is ~/.kube, by port: an earlier cluster may have left its own answers there.
+        cache = f"--cache-dir={self._site.folder / 'kubectl-cache'}"
+        command: list[str | Path] = [self._kubectl, f"--kubeconfig={self.kubeconfig}", cache, *arguments]
+        done = subprocess.run(command, input=input, capture_output=True, text=True, check=False)
+        if not check:
+            return done.stdout + done.stderr
+        if done.returncode:
+            raise ControlPlaneError(f"kubectl {' '.join(arguments)}: {done.stderr.strip()}")
+        return done.stdout
+
+    def apply(self, *objects: Mapping[str, Any]) -> None:
+        """Apply manifests with `kubectl apply`, as a person would; a new Node keeps its status."""
+        self.kubectl("apply", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
+
+    def get(self, *arguments: str) -> Any:
+        """Return what `kubectl get … -o json` prints, decoded."""
+        return json.loads(self.kubectl("get", *arguments, "-o", "json"))
+
+    def service_account_kubeconfig(self, namespace: str, name: str) -> Path:
+        """Return a kubeconfig that acts as an existing ServiceAccount, valid for a day."""
+        token = self.kubectl("create", "token", name, f"--namespace={namespace}", "--duration=24h").strip()
+        return write_kubeconfig(self._site, f"system:serviceaccount:{namespace}:{name}", token, namespace)
+
+    def audit(self) -> Iterator[dict[str, Any]]:
+        """Yield the audit events so far, with user, verb, objectRef and responseStatus of each request that has ended.
+
+        An event can come a moment after its answer; a watch gives one when it begins and one when it ends. Only
+        requests in kube-node-lease are left out.
+        """
+        with self._site.audit_log.open() as log:
+            for line in log:
+                if line.endswith("\n"):  # the last one may be half written
+                    yield json.loads(line)
+
+    def start(self, component: str) -> None:
+        """Start a component, again after `kill`, and wait until it is ready."""
+        process = self._process(component)
+        process.start()
+        process.wait_until(lambda: self._is_ready(component), START_SECONDS)
+
+    def restart_apiserver(self) -> None:
+        """Kill the API server, start it on the same port, and wait until it is ready: about 3 s without it."""
+        self.kill(APISERVER)
+        self.start(APISERVER)
+
+    def kill(self, component: str) -> None:
+        """Kill a component (SIGKILL) and wait for its end; `start` brings it back."""
+        self._process(component).kill()
+
+    def pause(self, component: str) -> None:
+        """Freeze a component (SIGSTOP): its sockets stay open and nothing answers."""
+        self._process(component).send(signal.SIGSTOP)
+
+    def resume(self, component: str) -> None:
+        """Let a paused component go on (SIGCONT)."""
+        self._process(component).send(signal.SIGCONT)
+
+    def _process(self, component: str) -> Process:
+        if component not in self._processes:
+            raise ControlPlaneError(f"{component} is not part of this control plane: {', '.join(self._processes)}")
+        return self._processes[component]
+
+    def _is_ready(self, component: str) -> bool:
+        url = health_url(component, self._site)
+        if component != APISERVER:
+            return answers_ok(url)
+        return self.ca.exists() and answers_ok(url, self.ca)

@@ -1,0 +1,42 @@
+"""Free ports and health checks on 127.0.0.1."""
+
+import random
+import socket
+import ssl
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+# Below the kernel's range for outgoing connections (32768 and up): a port from there can be taken by any client while
+# its server restarts, even by a client that redials the server and meets itself.
+PORTS = range(20000, 32000)
+
+
+def free_ports(count: int) -> list[int]:
+    """Return `count` different TCP ports on which nobody listens now."""
+    return [port for port in random.sample(PORTS, k=200) if _is_free(port)][:count]
+
+
+def answers_ok(url: str, ca: Path | None = None) -> bool:
+    """Tell whether a GET answers 200; without `ca` any certificate will do."""
+    trust = ssl.create_default_context(cafile=ca)
+    if ca is None:
+        trust.check_hostname = False
+        trust.verify_mode = ssl.CERT_NONE
+    no_proxy = urllib.request.ProxyHandler({})
+    opener = urllib.request.build_opener(no_proxy, urllib.request.HTTPSHandler(context=trust))
+    try:
+        with opener.open(url, timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True

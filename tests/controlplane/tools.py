@@ -1,0 +1,120 @@
+"""The control plane's programs: found where they already are, else built once into a cache folder.
+
+Looked for, in this order: the folder that KUBEBUILDER_ASSETS names, the cache, and then they are built from the pinned
+Go modules in `tools/`. A change of a pin gives another cache folder, so two checkouts never share wrong binaries.
+"""
+
+import fcntl
+import hashlib
+import os
+import platform
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.controlplane import golang
+
+MODULES = Path(__file__).with_name("tools")
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """One program: the folder of the Go module that pins it, and its main package."""
+
+    name: str
+    module: str
+    package: str
+
+
+TOOLS = (
+    Tool("etcd", "etcd", "go.etcd.io/etcd/server/v3"),
+    Tool("kube-apiserver", "kubernetes", "k8s.io/kubernetes/cmd/kube-apiserver"),
+    Tool("kube-controller-manager", "kubernetes", "k8s.io/kubernetes/cmd/kube-controller-manager"),
+    Tool("kube-scheduler", "kubernetes", "k8s.io/kubernetes/cmd/kube-scheduler"),
+    Tool("kubectl", "kubernetes", "k8s.io/kubernetes/cmd/kubectl"),
+    Tool("kwok", "kwok", "sigs.k8s.io/kwok/cmd/kwok"),
+    Tool("grpcurl", "grpcurl", "github.com/fullstorydev/grpcurl/cmd/grpcurl"),
+)
+
+
+def ensure_tools(names: Iterable[str] | None = None, say: Callable[[str], None] = print) -> dict[str, Path]:
+    """Return the path of each named tool (of every tool without names), building what is missing.
+
+    `say` gets one line per step that takes long. Raises ControlPlaneError when a build fails.
+    """
+    wanted = [tool for tool in TOOLS if names is None or tool.name in set(names)]
+    cache = cache_folder()
+    folders = [Path(assets)] if (assets := os.environ.get("KUBEBUILDER_ASSETS")) else []
+    folders.append(cache / f"tools-{fingerprint()}")
+    if any(_find(tool, folders) is None for tool in wanted):
+        _build_missing(wanted, folders, cache, say)
+    return {tool.name: path for tool in wanted if (path := _find(tool, folders))}
+
+
+def cache_folder() -> Path:
+    """Return the folder, outside the checkout, where tools and toolchain are kept."""
+    if own := os.environ.get("NICFLEET_CACHE"):
+        return Path(own)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "nicfleet")
+
+
+def fingerprint() -> str:
+    """Return a short hash over every pin and the platform."""
+    digest = hashlib.sha256(f"{sys.platform}/{platform.machine()}".encode())
+    for pins in sorted(MODULES.glob("*/go.*")):
+        digest.update(pins.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def pinned(module: str, pattern: str) -> str:
+    """Return what `pattern` captures in the go.mod of a module of tools."""
+    found = re.search(pattern, (MODULES / module / "go.mod").read_text(), re.MULTILINE)
+    if found is None:
+        raise ValueError(f"tools/{module}/go.mod has no line like {pattern}")
+    return found[1]
+
+
+def _find(tool: Tool, folders: Iterable[Path]) -> Path | None:
+    candidates = (folder / tool.name for folder in folders)
+    return next((path for path in candidates if os.access(path, os.X_OK)), None)
+
+
+def _build_missing(wanted: list[Tool], folders: list[Path], cache: Path, say: Callable[[str], None]) -> None:
+    target = folders[-1]
+    target.mkdir(parents=True, exist_ok=True)
+    with _locked(cache / "lock", say):
+        missing = [tool for tool in wanted if _find(tool, folders) is None]  # another run may have built them
+        if not missing:
+            return
+        go_line = max(golang.version_tuple(pinned(tool.module, r"^go (\S+)$")) for tool in missing)
+        go = golang.find_go(cache, go_line, say)
+        for number, tool in enumerate(missing, start=1):
+            say(f"building {tool.name} ({number} of {len(missing)}), first time only…")
+            partial = target / f".{tool.name}.partial"
+            golang.build(go, MODULES / tool.module, tool.package, partial, _ldflags(tool))
+            partial.replace(target / tool.name)
+
+
+def _ldflags(tool: Tool) -> str:
+    stripped = "-s -w"
+    if tool.module != "kubernetes":
+        return stripped
+    version = pinned("kubernetes", r"k8s\.io/kubernetes (v\S+)")
+    major, minor, _ = version.removeprefix("v").split(".", 2)
+    # Without these the API server calls itself v0.0.0-master and clients refuse or warn.
+    facts = {"gitVersion": version, "gitMajor": major, "gitMinor": minor}
+    return " ".join([stripped, *(f"-X k8s.io/component-base/version.{key}={value}" for key, value in facts.items())])
+
+
+@contextmanager
+def _locked(path: Path, say: Callable[[str], None]) -> Iterator[None]:
+    with path.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("another run is building the tools: waiting for it…")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,178 @@
+"""The control plane that every integration test stands on does what they rely on."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.controlplane.cluster import ControlPlane
+from tests.controlplane.errors import ControlPlaneError
+from tests.controlplane.nodes import fake_node
+from tests.controlplane.process import Process
+
+NAMESPACE = "controlplane-test"
+SELECTOR = {"nicfleet.test/controlplane": "yes"}
+NODES = ("controlplane-a", "controlplane-b")
+
+
+@pytest.fixture(scope="module")
+def nodes(cluster: ControlPlane) -> Iterator[ControlPlane]:
+    tainted = {"key": "nvidia.com/gpu", "value": "present", "effect": "NoSchedule"}
+    cluster.kubectl("create", "namespace", NAMESPACE)
+    cluster.apply(
+        fake_node(NODES[0], labels=SELECTOR, addresses=["192.0.2.7"]),
+        fake_node(NODES[1], labels=SELECTOR, taints=[tainted]),
+    )
+    cluster.kubectl("wait", "--for=condition=Ready", "node", *NODES, "--timeout=20s")
+    yield cluster
+    cluster.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
+    cluster.kubectl("delete", "node", *NODES)
+
+
+def test_a_fake_node_becomes_ready_with_the_addresses_labels_and_taints_asked_for(nodes: ControlPlane) -> None:
+    addressed, tainted = (nodes.get("node", name) for name in NODES)
+
+    assert addressed["status"]["addresses"][0] == {"type": "InternalIP", "address": "192.0.2.7"}
+    assert addressed["metadata"]["labels"].items() >= SELECTOR.items()
+    assert [taint["key"] for taint in tainted["spec"]["taints"]] == ["nvidia.com/gpu"]
+
+
+def test_daemonset_pods_become_ready_and_replaced_ones_go(nodes: ControlPlane) -> None:
+    nodes.apply(daemonset("driver", image="example.com/driver:1"))
+    nodes.kubectl("rollout", "status", "daemonset/driver", f"--namespace={NAMESPACE}", "--timeout=30s")
+
+    nodes.apply(daemonset("driver", image="example.com/driver:2"))
+    nodes.kubectl("rollout", "status", "daemonset/driver", f"--namespace={NAMESPACE}", "--timeout=30s")
+
+    images = {pod["spec"]["containers"][0]["image"] for pod in pods(nodes, "driver")}
+    assert images == {"example.com/driver:2"}
+
+
+@pytest.mark.parametrize(
+    ("annotation", "reason", "told_in"),
+    [
+        pytest.param("image-pull-fails", "ImagePullBackOff", ("state", "waiting"), id="image-pull"),
+        pytest.param("crashes", "CrashLoopBackOff", ("lastState", "terminated"), id="crash"),
+    ],
+)
+def test_an_annotated_pod_fails_until_the_annotation_goes(
+    nodes: ControlPlane, annotation: str, reason: str, told_in: tuple[str, str]
+) -> None:
+    name = f"failing-{annotation}"
+    nodes.apply(daemonset(name, annotations={f"nicfleet.test/{annotation}": "the user's words"}))
+    eventually(lambda: [waiting_reason(pod) for pod in pods(nodes, name)] == [reason])
+    (failing,) = pods(nodes, name)
+    told = failing["status"]["containerStatuses"][0][told_in[0]][told_in[1]]
+    assert told["message"] == "the user's words"
+
+    pod_name = failing["metadata"]["name"]
+    nodes.kubectl("annotate", "pod", pod_name, f"nicfleet.test/{annotation}-", f"--namespace={NAMESPACE}")
+
+    nodes.kubectl("rollout", "status", f"daemonset/{name}", f"--namespace={NAMESPACE}", "--timeout=30s")
+
+
+def test_a_service_account_has_only_its_own_rights_and_the_audit_log_tells_who_did_what(nodes: ControlPlane) -> None:
+    nodes.kubectl("create", "serviceaccount", "reader", f"--namespace={NAMESPACE}")
+    kubeconfig = nodes.service_account_kubeconfig(NAMESPACE, "reader")
+
+    with pytest.raises(ControlPlaneError, match='User "system:serviceaccount:controlplane-test:reader" cannot list'):
+        nodes.kubectl("get", "nodes", f"--kubeconfig={kubeconfig}")
+
+    user = f"system:serviceaccount:{NAMESPACE}:reader"
+    eventually(lambda: ("list", "nodes", 403) in requests(nodes, user))
+
+
+def test_objects_survive_a_restart_of_the_api_server(nodes: ControlPlane) -> None:
+    before = nodes.get("namespace", NAMESPACE)["metadata"]["uid"]
+
+    nodes.restart_apiserver()
+
+    assert nodes.get("namespace", NAMESPACE)["metadata"]["uid"] == before
+
+
+def test_a_component_that_cannot_start_is_named_with_its_last_words(tmp_path: Path) -> None:
+    etcd = Process("etcd", ["sh", "-c", "echo no such flag; exit 1"], tmp_path / "etcd.log")
+    etcd.start()
+
+    with pytest.raises(ControlPlaneError, match=r"(?s)etcd exited while it started.*no such flag"):
+        etcd.wait_until(lambda: False, timeout=10)
+
+
+def test_a_killed_parent_leaves_no_process(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.controlplane", "up"]
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as parent:
+        assert parent.stdout is not None
+        said = ""
+        while "Ctrl-C" not in said:
+            said += (line := parent.stdout.readline())
+            assert line, f"it ended early: {said}"
+        pids = [int(pid) for pid in re.findall(r"pid (\d+)", said)]
+        assert len(pids) == 5
+        assert all(is_alive(pid) for pid in pids)
+
+        parent.send_signal(signal.SIGKILL)
+
+    eventually(lambda: not any(is_alive(pid) for pid in pids))
+
+
+def daemonset(
+    name: str, image: str = "example.com/driver:1", annotations: dict[str, str] | None = None
+) -> dict[str, Any]:
+    labels = {"app": name}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "DaemonSet",
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "spec": {
+            "selector": {"matchLabels": labels},
+            "template": {
+                "metadata": {"labels": labels, "annotations": annotations or {}},
+                "spec": {
+                    "nodeSelector": SELECTOR,
+                    "initContainers": [{"name": "wait", "image": "example.com/wait:1"}],
+                    "containers": [{"name": "driver", "image": image}],
+                },
+            },
+        },
+    }
+
+
+def pods(cluster: ControlPlane, app: str) -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = cluster.get("pods", f"--selector=app={app}", f"--namespace={NAMESPACE}")["items"]
+    return items
+
+
+def waiting_reason(pod: dict[str, Any]) -> str | None:
+    statuses = pod["status"].get("containerStatuses", [])
+    return next((status["state"].get("waiting", {}).get("reason") for status in statuses), None)
+
+
+def requests(cluster: ControlPlane, user: str) -> list[tuple[str, str, int]]:
+    return [
+        (event["verb"], event["objectRef"]["resource"], event["responseStatus"]["code"])
+        for event in cluster.audit()
+        if event["user"]["username"] == user and "objectRef" in event
+    ]
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return False
+    return "State:\tZ" not in status  # a zombie waits only for init to notice
+
+
+def eventually(holds: Callable[[], bool], timeout: float = 10.0) -> None:
+    deadline = time.monotonic() + timeout
+    while not holds():
+        assert time.monotonic() < deadline, "it did not become true in time"
+        time.sleep(0.05)
