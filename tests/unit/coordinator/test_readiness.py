@@ -1,0 +1,340 @@
+"""What a user reads for each way in which a state can be unwell. Each row goes through the whole chain of checks, so
+their order is tested too."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from coordinator.driver import Holder, HolderKind
+from coordinator.management import NicInterface
+from coordinator.nodes import Taint
+from coordinator.readiness import Level, Verdict, judge, overall, unsettled, unverified
+from coordinator.view import StateView
+from coordinator.wait import DriverRequest
+from coordinator.workloads import ContainerState
+from nicfleet.inventory import DriverBuild, Flavour
+from nicfleet.reasons import Finding, Reason
+from tests.unit.coordinator.views import LOADED, node, pod, silent, unreported, view, workload
+
+SHORT = {"desired": 2, "updated": 2, "ready": 1}
+CRASHED = ContainerState(
+    "mofed-container", restarts=3, last_reason="Error", last_message="no kernel headers", last_exit_code=1
+)
+HELD = replace(LOADED, flavour=Flavour.INBOX, holders=(Holder("nvidia_peermem", HolderKind.PEERMEM, 2),))
+OLD_BUILD = replace(LOADED, flavour=Flavour.NONE, builds=(DriverBuild("5.4.0-1", "23.04-0.5.3", "/var/opt/b/5.4.0-1"),))
+
+
+def failing(container: ContainerState, driver: Any = LOADED) -> StateView:
+    broken = workload("a", "b", live=SHORT, pods=(pod("a", ready=True), pod("b", container)))
+    return view(node("a"), node("b", driver), workloads=(broken,))
+
+
+NOT_READY = [
+    pytest.param(
+        view(node("a"), problem=Finding(Reason.InvalidSpec, "spec.x is wrong: do y")),
+        Level.ERROR,
+        "InvalidSpec",
+        "spec.x is wrong: do y",
+        (),
+        id="the policy itself is wrong",
+    ),
+    pytest.param(
+        view(node("a"), refused=(Finding(Reason.NamespaceMissing, "namespace n is missing"),)),
+        Level.NOT_READY,
+        "NamespaceMissing",
+        "namespace n is missing",
+        (),
+        id="the API server refuses a write",
+    ),
+    pytest.param(
+        view(node("a"), refused=(Finding(Reason.ObjectConflict, "DaemonSet x belongs to y"),)),
+        Level.ERROR,
+        "ObjectConflict",
+        "DaemonSet x belongs to y",
+        (),
+        id="an object belongs to someone else",
+    ),
+    pytest.param(
+        view(asked=False, workloads=(), remaining=("DaemonSet n/x", "ConfigMap n/y"), driver=None),
+        Level.NOT_READY,
+        "Removing",
+        "waiting for DaemonSet n/x and 1 more to be gone from the API server",
+        (),
+        id="a removed section is still being removed",
+    ),
+    pytest.param(
+        view(node("a"), unsupported_systems={"z": "rocky 9.3"}, supported_systems=("rhel", "ubuntu")),
+        Level.NOT_READY,
+        "UnsupportedOperatingSystem",
+        "no driver image is built for rocky 9.3 (z), only for rhel, ubuntu: these nodes keep the inbox driver; "
+        "leave them out with spec.nodeAffinity",
+        ("z",),
+        id="an operating system without a driver image",
+    ),
+    pytest.param(
+        failing(ContainerState("mofed-container", "r/i:t", waiting_reason="ErrImagePull", waiting_message="not found")),
+        Level.NOT_READY,
+        "ImagePullFailed",
+        "DaemonSet mofed-ds: image r/i:t cannot be pulled on b: not found",
+        ("b",),
+        id="an image that the registry does not have",
+    ),
+    pytest.param(
+        failing(ContainerState("mofed-container", restarts=1, last_reason="OOMKilled")),
+        Level.NOT_READY,
+        "ContainerOutOfMemory",
+        "DaemonSet mofed-ds: container mofed-container was killed at its memory limit (OOMKilled) on b; "
+        "raise it with containerResources",
+        ("b",),
+        id="a container over its memory limit",
+    ),
+    pytest.param(
+        failing(CRASHED),
+        Level.NOT_READY,
+        "ContainerCrashing",
+        "DaemonSet mofed-ds: container mofed-container keeps failing with exit code 1 on b: no kernel headers",
+        ("b",),
+        id="a container that crashes",
+    ),
+    pytest.param(
+        failing(CRASHED, HELD),
+        Level.NOT_READY,
+        "DriverHeld",
+        "the driver cannot be reloaded: nvidia_peermem (2 references) in use on b (UNLOAD_STORAGE_MODULES is not set, "
+        "UNLOAD_THIRD_PARTY_RDMA_MODULES is not set); stop what uses it",
+        ("b",),
+        id="a driver that cannot load because a module is held",
+    ),
+    pytest.param(
+        failing(CRASHED, OLD_BUILD),
+        Level.NOT_READY,
+        "DriverBuildOutdated",
+        "b: the driver build in /var/opt/b/5.4.0-1 is for kernel 5.4.0-1, the running kernel is 5.15.0-78-generic: "
+        "remove that directory",
+        ("b",),
+        id="a stored build for another kernel",
+    ),
+    pytest.param(
+        view(
+            node("a"),
+            workloads=(
+                workload("a", live={"desired": 1, "ready": 0}, refusal="pods x is forbidden: violates PodSecurity y"),
+            ),
+        ),
+        Level.NOT_READY,
+        "PodRefused",
+        "DaemonSet mofed-ds: pod security of namespace nvidia-network-operator refuses its pods: pods x is forbidden: "
+        "violates PodSecurity y. Allow them with: kubectl label namespace nvidia-network-operator "
+        "pod-security.kubernetes.io/enforce=privileged --overwrite",
+        (),
+        id="pod security refuses the pods",
+    ),
+    pytest.param(
+        view(
+            node("a"),
+            node("b"),
+            workloads=(
+                workload(
+                    "a",
+                    "b",
+                    live={"updated": 1, "on_delete": True, "template_generation": "2", "selector": {"app": "mofed"}},
+                    pods=(pod("a", template_generation="2"), pod("b")),
+                ),
+            ),
+        ),
+        Level.NOT_READY,
+        "DriverPodsOutdated",
+        "DaemonSet mofed-ds: pods on b run the driver asked for earlier; replacing them reloads the driver there, so "
+        "it is left to you: kubectl -n nvidia-network-operator delete pod ds-b",
+        ("b",),
+        id="driver pods wait to be replaced",
+    ),
+    pytest.param(
+        view(node("a"), workloads=(workload("a", just_applied=True),)),
+        Level.NOT_READY,
+        "RollingOut",
+        "DaemonSet mofed-ds: a change was applied and its rollout has not begun",
+        (),
+        id="counters of the time before the change do not count",
+    ),
+    pytest.param(
+        view(node("a"), workloads=(workload("a", live={"generation": 2}),)),
+        Level.NOT_READY,
+        "RollingOut",
+        "DaemonSet mofed-ds: a change was applied and its rollout has not begun",
+        (),
+        id="the controller has not seen the new generation",
+    ),
+    pytest.param(
+        view(
+            node("a"),
+            node("b"),
+            workloads=(
+                workload("a", "b", live=SHORT, pods=(pod("a", ready=True), pod("b", started="2026-11-25T01:00:00Z"))),
+            ),
+        ),
+        Level.NOT_READY,
+        "RollingOut",
+        "DaemonSet mofed-ds: 1 of 2 pods are up to date and ready, waiting for b (the oldest began at "
+        "2026-11-25T01:00:00Z)",
+        ("b",),
+        id="a pod that is still starting, since when",
+    ),
+    pytest.param(
+        view(
+            node("a"),
+            node("b"),
+            workloads=(
+                workload("a", "b", live={"desired": 1, "updated": 1, "ready": 1}, pods=(pod("a", ready=True),)),
+            ),
+        ),
+        Level.NOT_READY,
+        "RollingOut",
+        "DaemonSet mofed-ds: 1 of 2 pods are up to date and ready, waiting for b",
+        ("b",),
+        id="the DaemonSet controller has not heard of a node yet",
+    ),
+    pytest.param(
+        view(node("a"), node("b", replace(LOADED, flavour=Flavour.INBOX))),
+        Level.NOT_READY,
+        "DriverNotLoaded",
+        "b: driver 23.04-0.5.3 is not loaded: the kernel's own is",
+        ("b",),
+        id="all pods ready, and an agent sees another driver",
+    ),
+    pytest.param(
+        view(node("a", replace(LOADED, version="5.8-1.0.1"))),
+        Level.NOT_READY,
+        "DriverVersionDiffers",
+        "a: driver 5.8-1.0.1 is loaded, 23.04-0.5.3 is asked for",
+        ("a",),
+        id="another version is loaded",
+    ),
+    pytest.param(
+        view(
+            node("a", plugin_directories=()),
+            name="state-RDMA-device-plugin",
+            driver=None,
+            workloads=(
+                workload(
+                    "a", pod_spec={"volumes": [{"name": "x", "hostPath": {"path": "/var/lib/kubelet/device-plugins"}}]}
+                ),
+            ),
+        ),
+        Level.NOT_READY,
+        "RegistrationDirectoryMissing",
+        "a have no directory /var/lib/kubelet/device-plugins, where the plugin registers; "
+        "check the kubelet's --root-dir",
+        ("a",),
+        id="a device plugin has nowhere to register",
+    ),
+]
+
+
+@pytest.mark.parametrize(("state", "level", "reason", "message", "nodes"), NOT_READY)
+def test_not_ready_says_why(state: StateView, level: Level, reason: str, message: str, nodes: tuple[str, ...]) -> None:
+    verdict = judge(state)
+    assert (verdict.level, verdict.finding) == (level, Finding(Reason(reason), message, nodes))
+
+
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        pytest.param(view(node("a")), "", id="all is well"),
+        pytest.param(
+            view(node("a"), workloads=(workload("a", tainted={"m": Taint("dedicated", "infra", "NoSchedule")}),)),
+            "taint dedicated=infra:NoSchedule keeps out m; add spec.tolerations to include them",
+            id="a taint keeps a node out",
+        ),
+        pytest.param(
+            view(workloads=(workload(),)),
+            "DaemonSet mofed-ds runs nowhere: of 0 nodes, label feature.node.kubernetes.io/pci-15b3.present=true is on "
+            "0; nicfleet's agent should set it",
+            id="no node matches",
+        ),
+        pytest.param(
+            view(node("a"), driver=DriverRequest("latest")),
+            "latest names no driver version: only that an OFED or DOCA driver is loaded was checked",
+            id="a tag without a version",
+        ),
+        pytest.param(
+            view(silent("a"), node("b")),
+            "",
+            id="a silent agent is no contrary evidence",
+        ),
+        pytest.param(
+            view(node("a", findings=(Finding(Reason.UnsupportedDevice, "ConnectX-6 Lx at x is not supported"),))),
+            "a: ConnectX-6 Lx at x is not supported",
+            id="an unsupported card is named",
+        ),
+    ],
+)
+def test_ready_with_a_word(state: StateView, message: str) -> None:
+    verdict = judge(state)
+    assert (verdict.level, verdict.message) == (Level.READY, message)
+
+
+def test_the_management_network_is_named_before_the_driver_goes() -> None:
+    bond = NicInterface("bond0", ("ens2f0", "ens2f1"), ("10.0.0.5/24",))
+    inbox = replace(LOADED, flavour=Flavour.INBOX)
+
+    before = judge(view(node("a", inbox, interfaces=(bond,), ips=("10.0.0.5",))))
+    after = judge(view(node("a", interfaces=(bond,), ips=("10.0.0.5",))))
+
+    assert before.notes == (
+        Finding(
+            Reason.ManagementOnNic,
+            "loading the driver cuts the management network of a through bond0 (on ens2f0, ens2f1)",
+            ("a",),
+        ),
+    )
+    assert after.notes == ()
+
+
+def test_nfs_over_rdma_on_an_nvme_root_is_named() -> None:
+    spec = {"containers": [{"name": "mofed-container", "env": [{"name": "ENABLE_NFSRDMA", "value": "true"}]}]}
+    verdict = judge(view(node("a", root_on_nvme=True), node("b"), workloads=(workload("a", "b", pod_spec=spec),)))
+    assert [(note.reason, note.nodes) for note in verdict.notes] == [(Reason.NfsRdmaOnNvme, ("a",))]
+
+
+def test_a_section_that_is_absent_is_ignored() -> None:
+    assert judge(view(asked=False, workloads=(), driver=None)) == Verdict("state-OFED", Level.IGNORE)
+
+
+@pytest.mark.parametrize(
+    ("levels", "expected"),
+    [
+        pytest.param((), Level.READY, id="nothing asked for"),
+        pytest.param((Level.READY, Level.IGNORE), Level.READY, id="ready and ignored"),
+        pytest.param((Level.READY, Level.NOT_READY), Level.NOT_READY, id="one not ready"),
+        pytest.param((Level.READY, Level.ERROR), Level.NOT_READY, id="an error is never the whole's word"),
+    ],
+)
+def test_the_whole_is_the_and_of_its_states(levels: tuple[Level, ...], expected: Level) -> None:
+    assert overall(Verdict(f"state-{n}", level) for n, level in enumerate(levels)) is expected
+
+
+def test_until_the_fleet_is_settled_nothing_new_is_ready() -> None:
+    ready, ignored = Verdict("x", Level.READY), Verdict("y", Level.IGNORE)
+    held = unsettled(ready, ("a",), "at the latest at 01:00")
+    assert held.finding == Finding(
+        Reason.FleetSettling, "waiting for the agents' first reports, at the latest at 01:00", ("a",)
+    )
+    assert unsettled(ignored, ("a",), "") is ignored
+
+
+@pytest.mark.parametrize(
+    ("nodes", "expected"),
+    [
+        pytest.param((node("a"),), None, id="confirmed"),
+        pytest.param((silent("a"),), Finding(Reason.NodeSilent, "the agents of a are silent", ("a",)), id="silent"),
+        pytest.param(
+            (unreported("a"), silent("b")),
+            Finding(Reason.NodeNotReported, "no agent has reported for a, b", ("a", "b")),
+            id="never reported",
+        ),
+    ],
+)
+def test_verified_needs_every_admitted_nic_node(nodes: tuple[Any, ...], expected: Finding | None) -> None:
+    assert unverified([view(*nodes)]) == expected
