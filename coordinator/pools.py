@@ -1,0 +1,88 @@
+"""Nodes to driver pools: which nodes can run one driver image, and what the pool is called. Pure.
+
+The architecture is part of a pool. Upstream leaves it out, so that a cluster of two architectures with one kernel
+name flips between their images.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from coordinator.cluster import NodePool
+from coordinator.nodes import KubeNode
+from coordinator.policy import NicClusterPolicySpec
+from coordinator.scheduling import place
+from coordinator.states import common
+from nicfleet import names
+
+POOL_LABELS: Final = (names.OS_ID_LABEL, names.OS_VERSION_LABEL, names.ARCH_LABEL, names.KERNEL_LABEL)
+
+_DIGITS: Final = str.maketrans("0123456789", "456789bcdf")
+
+
+@dataclass(frozen=True, slots=True)
+class UnlabelledNode:
+    """A NIC node that is in no pool because it lacks the named label."""
+
+    node: str
+    label: str
+
+
+def pools_of(
+    spec: NicClusterPolicySpec, nodes: Iterable[KubeNode], holders: Mapping[str, str]
+) -> tuple[tuple[NodePool, ...], tuple[UnlabelledNode, ...]]:
+    """The driver pools, sorted by name, and the NIC nodes that are in none for want of a label, sorted by node.
+
+    Only nodes with a NIC count, and of them those that the policy's node affinity and tolerations admit. `holders`
+    maps the name of a pool that exists in the cluster to the architecture it serves (the `kubernetes.io/arch` label
+    of its DaemonSet), so that a name does not change hands, and drivers reload, when nodes come and go.
+    """
+    members: dict[tuple[str, str, str], dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    unlabelled = []
+    for node in _admitted(spec, nodes):
+        if lacking := next((label for label in POOL_LABELS if not node.labels.get(label)), None):
+            unlabelled.append(UnlabelledNode(node.name, lacking))
+            continue
+        os_id, os_version, arch, kernel = (node.labels[label] for label in POOL_LABELS)
+        members[os_id, os_version, kernel][arch].append(node.name)
+    pools = [
+        NodePool(name, os_id, os_version, kernel, arch, tuple(by_arch[arch]))
+        for (os_id, os_version, kernel), by_arch in members.items()
+        for arch, name in _pool_names(os_id, os_version, kernel, by_arch, holders).items()
+    ]
+    return tuple(sorted(pools, key=lambda pool: pool.name)), tuple(unlabelled)
+
+
+def _admitted(spec: NicClusterPolicySpec, nodes: Iterable[KubeNode]) -> list[KubeNode]:
+    """NIC nodes that driver pods may run on, sorted by name."""
+    pod_spec = {
+        "hostNetwork": True,
+        "nodeSelector": {names.NIC_LABEL: "true"},
+        "tolerations": common.daemonset_tolerations(spec),
+        "affinity": common.daemonset_affinity(spec),
+    }
+    by_name = {node.name: node for node in nodes}
+    return [by_name[name] for name in place(pod_spec, by_name.values()).admitted]
+
+
+def _pool_names(
+    os_id: str, os_version: str, kernel: str, by_arch: Mapping[str, Sequence[str]], holders: Mapping[str, str]
+) -> dict[str, str]:
+    """Architecture to name. Upstream's name goes to the architecture that has it, else to the most common, else to
+    the first in the alphabet; the others get their own as suffix."""
+    # Object names allow fewer characters than the label values these come from.
+    base = re.sub(r"[^a-z0-9.-]", "-", f"{os_id}{os_version}".lower()) + f"-{fnv1a_digits(kernel)}"
+    plain = holders.get(base)
+    if plain not in by_arch:
+        plain = min(by_arch, key=lambda arch: (-len(by_arch[arch]), arch))
+    return {arch: base if arch == plain else f"{base}-{arch}" for arch in by_arch}
+
+
+def fnv1a_digits(text: str) -> str:
+    """Upstream's hash for names: 32-bit FNV-1a in decimal, with its own ten characters as digits."""
+    value = 0x811C9DC5
+    for byte in text.encode():
+        value = (value ^ byte) * 0x01000193 & 0xFFFFFFFF
+    return str(value).translate(_DIGITS)

@@ -1,0 +1,137 @@
+"""What the states share: scheduling, resources and configuration text, each rule in one place."""
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NoReturn
+
+from coordinator.cluster import Cluster
+from coordinator.policy import ImageSpec, InvalidSpec, NicClusterPolicySpec, NodeAffinity
+from coordinator.policy.base import Model
+from coordinator.states.images import image_reference, pull_secrets
+
+Resources = Mapping[str, Mapping[str, str]]
+"""A container's `resources`: requests and limits by resource name; empty for a container without a default."""
+
+GPU_TOLERATION: Final = {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}
+CONTROL_PLANE_TOLERATIONS: Final = (
+    {"key": "node-role.kubernetes.io/master", "operator": "Exists", "effect": "NoSchedule"},
+    {"key": "node-role.kubernetes.io/control-plane", "operator": "Exists", "effect": "NoSchedule"},
+)
+_PREFERRED_NODES: Final = [
+    {
+        "weight": 1,
+        "preference": {
+            "matchExpressions": [{"key": f"node-role.kubernetes.io/{role}", "operator": "In", "values": [""]}]
+        },
+    }
+    for role in ("master", "control-plane")
+]
+_RESOURCE_NAME: Final = re.compile(r"([a-z0-9.-]{1,253}/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
+
+
+def as_json(model: Model) -> dict[str, Any]:
+    """A model as the API server reads it: camelCase, absent fields left out."""
+    return model.model_dump(by_alias=True, exclude_none=True)
+
+
+def component_values(
+    field: str,
+    image: ImageSpec,
+    spec: NicClusterPolicySpec,
+    cluster: Cluster,
+    defaults: Mapping[str, Resources],
+) -> dict[str, object]:
+    """What the templates of every component use: namespace, image, pull secrets and resources by container.
+
+    `defaults` names the component's containers with their default resources. Raises InvalidSpec.
+    """
+    return {
+        "namespace": cluster.namespace,
+        "image": image_reference(field, image, spec),
+        "pull_secrets": pull_secrets(image, spec),
+        "resources": resources(field, image, defaults),
+    }
+
+
+def daemonset_tolerations(spec: NicClusterPolicySpec) -> list[dict[str, Any]]:
+    """The policy's tolerations first, then the one for GPU nodes."""
+    return [*map(as_json, spec.tolerations or ()), GPU_TOLERATION]
+
+
+def daemonset_affinity(spec: NicClusterPolicySpec) -> dict[str, Any]:
+    """The policy's node affinity; empty without one."""
+    return _affinity(spec.node_affinity)
+
+
+def deployment_tolerations(
+    spec: NicClusterPolicySpec, built_in: Sequence[Mapping[str, str]]
+) -> list[Mapping[str, Any]]:
+    """The built-in tolerations first, then the policy's."""
+    return [*built_in, *map(as_json, spec.deployment_tolerations or ())]
+
+
+def deployment_affinity(spec: NicClusterPolicySpec) -> dict[str, Any]:
+    """Control-plane nodes are preferred; the policy's preferences come after, and its required part counts."""
+    own = as_json(spec.deployment_node_affinity) if spec.deployment_node_affinity else {}
+    preferred = "preferredDuringSchedulingIgnoredDuringExecution"
+    return {"nodeAffinity": own | {preferred: [*_PREFERRED_NODES, *own.get(preferred, ())]}}
+
+
+def plain_deployment_affinity(spec: NicClusterPolicySpec) -> dict[str, Any]:
+    """Only what the policy says; empty without it."""
+    return _affinity(spec.deployment_node_affinity)
+
+
+def _affinity(affinity: NodeAffinity | None) -> dict[str, Any]:
+    return {"nodeAffinity": as_json(affinity)} if affinity else {}
+
+
+def resources(field: str, image: ImageSpec, defaults: Mapping[str, Resources]) -> dict[str, Resources]:
+    """Resources by container: the user's entry whole, the last of several, else the default.
+
+    Upstream drops all defaults of a component as soon as one container is named; we keep those of the others. Raises
+    InvalidSpec for a container the component does not have, or a name no resource can have.
+    """
+    chosen: dict[str, Resources] = dict(defaults)
+    for entry in image.container_resources or ():
+        if entry.name not in defaults:
+            raise InvalidSpec(
+                f"{field}.containerResources",
+                f"names the container {entry.name!r}, which this component does not have",
+                f"use {' or '.join(defaults)}",
+            )
+        for name in (*(entry.requests or ()), *(entry.limits or ())):
+            if _RESOURCE_NAME.fullmatch(name) is None:
+                raise InvalidSpec(
+                    f"{field}.containerResources", f"has the resource {name[:80]!r}", "use cpu and memory"
+                )
+        chosen[entry.name] = {key: value for key, value in as_json(entry).items() if key != "name"}
+    return chosen
+
+
+def config_hash(text: str) -> str:
+    """Base64 of the SHA-256 of a configuration: on a pod template it rolls the pods when, and only when, it changes."""
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def check_json_object(field: str, text: str) -> None:
+    """Raise InvalidSpec unless the text is one JSON object, naming line, column and reason."""
+    try:
+        value = json.loads(text, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        raise InvalidSpec(
+            field,
+            f"is not valid JSON at line {error.lineno}, column {error.colno} ({error.msg})",
+            "correct the text there",
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise InvalidSpec(field, f"is not valid JSON ({str(error)[:80]})", "correct the text") from error
+    if not isinstance(value, dict):
+        raise InvalidSpec(field, "is JSON but not an object", "start it with { and end it with }")
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")

@@ -1,0 +1,29 @@
+"""What a state is: one component of a policy, as a value. The work around it (render, apply, judge) exists once."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from coordinator.cluster import Cluster
+from coordinator.policy import NicClusterPolicySpec
+
+Values = Mapping[str, object]
+"""What the templates of one state may use, by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One component.
+
+    name       upstream's name, as in `status.appliedStates`
+    condition  upstream's condition type; None where upstream has none
+    folder     its folder under templates/
+    per_node   a NicNodePolicy can ask for it too; its objects then carry the label that tells the policies apart
+    values     spec and cluster to template values, or None when the policy does not ask for it.
+               Raises InvalidSpec for a user's mistake.
+    """
+
+    name: str
+    condition: str | None
+    folder: str
+    per_node: bool
+    values: Callable[[NicClusterPolicySpec, Cluster], Values | None]

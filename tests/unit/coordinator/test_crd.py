@@ -1,0 +1,98 @@
+"""The committed CRDs are what the models say, in the form the API server accepts."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from coordinator.crd import KINDS, Kind, definition, document, file_name
+from tests.unit.coordinator.policies import ROOT
+
+CRDS = ROOT / "deploy/crds"
+
+IDS = [kind.kind for kind in KINDS]
+
+
+def nodes(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    yield path, schema
+    for name, child in schema.get("properties", {}).items():
+        yield from nodes(child, f"{path}.{name}")
+    for part, suffix in (("items", "[]"), ("additionalProperties", "{}")):
+        if part in schema:
+            yield from nodes(schema[part], path + suffix)
+
+
+def root(kind: Kind) -> dict[str, Any]:
+    (version,) = definition(kind)["spec"]["versions"]
+    schema: dict[str, Any] = version["schema"]["openAPIV3Schema"]
+    return schema
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=IDS)
+def test_committed_file_is_current(kind: Kind) -> None:
+    assert (CRDS / file_name(kind)).read_text() == document(kind), "run `make generate`"
+
+
+def test_no_file_without_a_kind() -> None:
+    assert {path.name for path in CRDS.glob("*.yaml")} == {file_name(kind) for kind in KINDS}
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=IDS)
+def test_every_node_is_structural(kind: Kind) -> None:
+    for path, node in nodes(root(kind)):
+        assert "type" in node or node.get("x-kubernetes-int-or-string"), path
+        assert node.keys().isdisjoint({"$ref", "$defs", "title", "oneOf", "allOf", "const", "nullable"}), path
+        assert "default" not in node or node["default"] is not None, path
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=IDS)
+def test_every_field_is_explained(kind: Kind) -> None:
+    silent = [
+        path
+        for path, node in nodes(root(kind))
+        if path.endswith(tuple("abcdefghijklmnopqrstuvwxyz"))
+        and path != ".metadata"
+        and not node.get("description", "").endswith(".")
+    ]
+    assert silent == []
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        pytest.param(".spec.ofedDriver.imagePullSecrets", {"type": "array", "default": []}, id="empty-list"),
+        pytest.param(
+            ".spec.ofedDriver.terminationGracePeriodSeconds",
+            {"type": "integer", "format": "int64", "default": 300, "minimum": 0},
+            id="number-with-bounds",
+        ),
+        pytest.param(".spec.ofedDriver.repository", {"type": "string", "pattern": r"[a-zA-Z0-9\.\-\/]+"}, id="pattern"),
+        pytest.param(
+            ".status.conditions",
+            {"type": "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
+            id="keyed-list",
+        ),
+        pytest.param(
+            ".status.conditions[].observedGeneration",
+            {"type": "integer", "format": "int64", "minimum": 0},
+            id="optional-number-with-bounds",
+        ),
+        pytest.param(".spec.nvIpam.enableWebhook", {"type": "boolean"}, id="optional-without-default"),
+        pytest.param(
+            ".spec.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution",
+            {"type": "object", "x-kubernetes-map-type": "atomic"},
+            id="atomic",
+        ),
+    ],
+)
+def test_upstreams_constraints(path: str, expected: dict[str, object]) -> None:
+    (node,) = (found for where, found in nodes(root(KINDS[0])) if where == path)
+    shape = {"description", "items", "properties", "required"}
+    assert {key: value for key, value in node.items() if key not in shape} == expected
+
+
+def test_quantities_are_integers_or_strings() -> None:
+    path = ".spec.ofedDriver.containerResources[].limits{}"
+    (node,) = (found for where, found in nodes(root(KINDS[0])) if where == path)
+    assert node["x-kubernetes-int-or-string"] is True
+    assert node["anyOf"] == [{"type": "integer"}, {"type": "string"}]

@@ -1,0 +1,60 @@
+"""Desired objects as people read them: tests/unit/golden/<state>/<case>.input.yaml makes <case>.output.yaml.
+
+`pytest --update-golden` rewrites the outputs; the review is the diff.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from coordinator.cluster import Cluster, NodePool
+from coordinator.desired import StateObjects, desired
+from coordinator.policy import NicClusterPolicy
+from coordinator.render import Renderer
+from coordinator.states import STATES
+
+ROOT = Path(__file__).parents[3]
+GOLDEN = ROOT / "tests/unit/golden"
+CASES = sorted(GOLDEN.glob("*/*.input.yaml"))
+
+
+class _Block(yaml.SafeDumper):
+    """Multi-line text as a block, and no anchors: outputs are for reading."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Block.add_representer(str, _text)
+
+
+def cluster_of(facts: dict[str, Any]) -> Cluster:
+    pools = tuple(NodePool(**(pool | {"nodes": tuple(pool["nodes"])})) for pool in facts.pop("pools"))
+    return Cluster(**facts, pools=pools)
+
+
+def written(result: StateObjects) -> str:
+    if result.problem is not None:
+        return f"problem: {result.problem}\n"
+    return yaml.dump_all(result.objects, Dumper=_Block, sort_keys=False, width=110, explicit_start=True)
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}/{path.name.split('.')[0]}")
+def test_golden(path: Path, request: pytest.FixtureRequest) -> None:
+    case = yaml.safe_load(path.read_text())
+    policy = NicClusterPolicy.model_validate(case["policy"], extra="forbid")
+    made = written(desired(policy, cluster_of(case["cluster"]), Renderer(ROOT / "templates"))[path.parent.name])
+    output = path.with_name(path.name.replace(".input.", ".output."))
+    if request.config.getoption("--update-golden"):
+        output.write_text(made)
+    assert made == output.read_text()
+
+
+def test_every_state_has_a_case() -> None:
+    assert {path.parent.name for path in CASES} == {state.name for state in STATES}

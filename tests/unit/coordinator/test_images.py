@@ -1,0 +1,83 @@
+"""Image references: what fills what, and what no registry would take."""
+
+from typing import Any
+
+import pytest
+
+from coordinator.policy import ImageSpec, InvalidSpec
+from coordinator.states.images import image_reference, pull_secrets
+from tests.unit.coordinator.policies import image, spec
+
+DIGEST = "sha256:" + "0123456789abcdef" * 4
+
+
+def made(fields: dict[str, Any], global_: dict[str, Any] | None = None) -> str:
+    return image_reference("spec.x", ImageSpec.model_validate(fields), spec(**{"global": global_} if global_ else {}))
+
+
+@pytest.mark.parametrize(
+    ("fields", "global_", "expected"),
+    [
+        pytest.param(
+            image(), None, "nvcr.io/nvidia/mellanox/doca-driver:25.07-0.9.7.0-0", id="repository-image-version"
+        ),
+        pytest.param(image(version=DIGEST), None, f"nvcr.io/nvidia/mellanox/doca-driver@{DIGEST}", id="digest"),
+        pytest.param({"image": "a"}, {"repository": "r.io", "version": "v1"}, "r.io/a:v1", id="global-fills-both"),
+        pytest.param(
+            image("a"),
+            {"repository": "r.io", "version": "v1"},
+            "nvcr.io/nvidia/mellanox/a:25.07-0.9.7.0-0",
+            id="own-wins",
+        ),
+        pytest.param(
+            image("doca_telemetry", repository="registry:5000/path", version="1"),
+            None,
+            "registry:5000/path/doca_telemetry:1",
+            id="port",
+        ),
+        pytest.param(image("a", repository="[::1]:5000/x", version="1"), None, "[::1]:5000/x/a:1", id="ipv6-host"),
+    ],
+)
+def test_reference(fields: dict[str, Any], global_: dict[str, Any] | None, expected: str) -> None:
+    assert made(fields, global_) == expected
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        pytest.param({"image": "a", "version": "1"}, "spec.x.repository is missing: ", id="no-repository"),
+        pytest.param({"image": "a", "repository": "r"}, "spec.x.version is missing: ", id="no-version"),
+        pytest.param(image(version=""), "spec.x.version is missing: ", id="empty-version"),
+        pytest.param(image(repository="https://r.io"), "spec.x.repository and .image give 'https://r.io/", id="scheme"),
+        pytest.param(image(repository="r.io/Team"), "spec.x.repository and .image give ", id="capitals-in-path"),
+        pytest.param(image(repository="r.io/"), "spec.x.repository and .image give ", id="slash-at-end"),
+        pytest.param(image("a:1"), "spec.x.repository and .image give ", id="tag-in-image"),
+        pytest.param(image(repository="r.io\n"), "spec.x.repository and .image give 'r.io\\n/", id="newline"),
+        pytest.param(image(repository="r/" + "a" * 255), "spec.x.repository and .image give ", id="too-long"),
+        pytest.param(image(version="1 2"), "spec.x.version gives the tag '1 2'", id="blank-in-tag"),
+        pytest.param(image(version="v" * 129), "spec.x.version gives the tag ", id="tag-too-long"),
+        pytest.param(image(version="1\n"), "spec.x.version gives the tag ", id="newline-in-tag"),
+        pytest.param(
+            image(version="sha256:abc"), "spec.x.version is 'sha256:abc', which is no digest: ", id="short-digest"
+        ),
+    ],
+)
+def test_impossible_reference(fields: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(InvalidSpec) as raised:
+        made(fields)
+    assert str(raised.value).startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("own", "global_", "expected"),
+    [
+        pytest.param(["a", "b"], ["g"], ["a", "b"], id="own-in-order"),
+        pytest.param([], ["g"], ["g"], id="global-when-empty"),
+        pytest.param(["a", "b", "a"], None, ["a", "b"], id="each-once"),
+        pytest.param([], None, [], id="none"),
+    ],
+)
+def test_pull_secrets(own: list[str], global_: list[str] | None, expected: list[str]) -> None:
+    policy = spec(**{"global": {"imagePullSecrets": global_}})
+    found = pull_secrets(ImageSpec.model_validate(image(imagePullSecrets=own)), policy)
+    assert found == [{"name": name} for name in expected]
