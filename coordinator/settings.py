@@ -1,0 +1,85 @@
+"""What the coordinator is told: flags, each also from the environment. Read once, then a frozen value."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from coordinator.labels import Mode
+from nicfleet import names
+from nicfleet.flags import LOG_LEVELS, Flags, InvalidSettings, require_host_port, require_insecure, require_one_of
+
+_DNS_LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_TEMPLATES: Final = Path(__file__).parent.parent / "templates"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    kubeconfig: Path | None
+    """None: in a Pod, by its ServiceAccount."""
+    namespace: str
+    """Where the policy's objects go."""
+    grpc_listen: str
+    http_listen: str
+    label_mode: Mode
+    templates: Path
+    cni_bin_dir: str
+    cni_network_dir: str
+    ofed_init_image: str | None
+    log_level: str
+
+
+def read(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
+    """Settings from the command line, and from the environment for what it leaves out.
+
+    `POD_NAMESPACE`, `CNI_BIN_DIR`, `CNI_NETWORK_DIR` and `OFED_INIT_CONTAINER_IMAGE` are upstream's names.
+    Raises InvalidSettings. `--help` prints and exits, as usual.
+    """
+    given = _flags(environment).parse(arguments)
+    require_insecure(given.insecure)
+    if not _DNS_LABEL.fullmatch(given.namespace):
+        raise InvalidSettings(f"--namespace is {given.namespace!r}: give the name of a Kubernetes namespace")
+    return Settings(
+        kubeconfig=Path(given.kubeconfig) if given.kubeconfig else None,
+        namespace=given.namespace,
+        grpc_listen=require_host_port("--grpc-listen", given.grpc_listen, "0.0.0.0:7444"),
+        http_listen=require_host_port("--http-listen", given.http_listen, "0.0.0.0:8080"),
+        label_mode=Mode(require_one_of("--labels", given.labels, tuple(Mode))),
+        templates=_folder("--templates", given.templates),
+        cni_bin_dir=_host_path("--cni-bin-dir", given.cni_bin_dir),
+        cni_network_dir=_host_path("--cni-network-dir", given.cni_network_dir),
+        ofed_init_image=given.ofed_init_image or None,
+        log_level=require_one_of("--log-level", given.log_level, LOG_LEVELS),
+    )
+
+
+def _flags(environment: Mapping[str, str]) -> Flags:
+    flags = Flags(
+        "nicfleet-coordinator", "Labels nodes from their agents' reports and reconciles the policy.", environment
+    )
+    flags.option("--kubeconfig", "", "kubeconfig of the cluster; empty: the Pod's own ServiceAccount")
+    flags.option("--namespace", names.DEFAULT_NAMESPACE, "namespace of the policy's objects", "POD_NAMESPACE")
+    flags.option("--grpc-listen", f"0.0.0.0:{names.COORDINATOR_PORT}", "HOST:PORT for agents and views")
+    flags.option("--http-listen", f"0.0.0.0:{names.COORDINATOR_HTTP_PORT}", "HOST:PORT for probes and metrics")
+    flags.option("--labels", Mode.REPLACE, "replace: nicfleet owns the labels; supplement: NFD does, we add what lacks")
+    flags.option("--templates", str(_TEMPLATES), "folder of the states' templates")
+    flags.option("--cni-bin-dir", "/opt/cni/bin", "the nodes' folder of CNI plugins", "CNI_BIN_DIR")
+    flags.option("--cni-network-dir", "/etc/cni/net.d", "the nodes' folder of CNI configurations", "CNI_NETWORK_DIR")
+    flags.option("--ofed-init-image", "", "image of the driver pods' init container", "OFED_INIT_CONTAINER_IMAGE")
+    flags.option("--log-level", "info", f"one of {', '.join(LOG_LEVELS)}")
+    flags.switch("--insecure", "plaintext to agents and viewers")
+    return flags
+
+
+def _folder(flag: str, text: str) -> Path:
+    path = Path(text)
+    if not path.is_dir():
+        raise InvalidSettings(f"{flag} is {text!r}: there is no such folder")
+    return path
+
+
+def _host_path(flag: str, text: str) -> str:
+    if not text.startswith("/"):
+        raise InvalidSettings(f"{flag} is {text!r}: give an absolute path")
+    return text.rstrip("/") or "/"

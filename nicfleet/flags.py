@@ -1,0 +1,73 @@
+"""Flags of the two daemons, each also from the environment as `NICFLEET_…`. argparse, as it is light and quick."""
+
+import argparse
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final, NoReturn
+
+PREFIX: Final = "NICFLEET_"
+
+LOG_LEVELS: Final = ("debug", "info", "warning", "error")
+
+_TRUE: Final = frozenset({"1", "true", "yes", "on"})
+_HOST_PORT: Final = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]*):(?P<port>[0-9]{1,5})")
+
+
+class InvalidSettings(ValueError):
+    """A flag or variable that cannot be used; the text is one sentence for the person who set it."""
+
+
+class Flags:
+    """A parser under construction. A flag on the command line wins over its variable, that over the default."""
+
+    def __init__(self, program: str, description: str, environment: Mapping[str, str]) -> None:
+        self._parser = _Parser(prog=program, description=description, allow_abbrev=False)
+        self._environment = environment
+
+    def option(self, flag: str, default: str, text: str, variable: str = "") -> None:
+        """A flag with a value."""
+        variable = variable or _variable(flag)
+        value = self._environment.get(variable, default)
+        self._parser.add_argument(flag, default=value, help=f"{text} ({variable}; now {value!r})")
+
+    def switch(self, flag: str, text: str) -> None:
+        """A flag without a value."""
+        variable = _variable(flag)
+        on = self._environment.get(variable, "").lower() in _TRUE
+        self._parser.add_argument(flag, action="store_true", default=on, help=f"{text} ({variable})")
+
+    def parse(self, arguments: Sequence[str]) -> argparse.Namespace:
+        """Raises InvalidSettings. `--help` prints and exits, as usual."""
+        return self._parser.parse_args(arguments)
+
+
+def require_host_port(flag: str, text: str, example: str) -> str:
+    """HOST:PORT, an IPv6 host in brackets. Raises InvalidSettings."""
+    match = _HOST_PORT.fullmatch(text)
+    if match is None or int(match["port"]) >= 1 << 16:
+        raise InvalidSettings(f"{flag} is {text!r}: give HOST:PORT, for example {example}")
+    return text
+
+
+def require_one_of(flag: str, text: str, allowed: Sequence[str]) -> str:
+    """Raises InvalidSettings."""
+    if text not in allowed:
+        raise InvalidSettings(f"{flag} is {text!r}: give one of {', '.join(allowed)}")
+    return text
+
+
+def require_insecure(insecure: bool) -> None:
+    """TLS is not built yet, and plaintext must be somebody's decision. Raises InvalidSettings."""
+    if not insecure:
+        raise InvalidSettings(
+            f"this version speaks plaintext only: give --insecure (or {PREFIX}INSECURE=true) to accept that"
+        )
+
+
+def _variable(flag: str) -> str:
+    return PREFIX + flag.removeprefix("--").replace("-", "_").upper()
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise InvalidSettings(message)
