@@ -7,6 +7,7 @@ from typing import Final
 
 from agent.files import DirectoryFiles, Files
 from agent.links import Links
+from agent.paths import Paths
 from agent.reader import Reader
 
 BOOT_ID: Final = "proc/sys/kernel/random/boot_id"
@@ -31,10 +32,14 @@ class Host:
     def at(cls, root: Path) -> "Host":
         """The host whose root file system is `root`: this machine's, one of it mounted elsewhere, or a plain tree."""
         files = DirectoryFiles(root)
-        boot_id = Reader(files).text(BOOT_ID)
-        live = boot_id is not None and boot_id == Reader(DirectoryFiles(Path("/"))).text(BOOT_ID)
+        boot_id = _boot_id(files)
+        live = boot_id is not None and boot_id == _boot_id(DirectoryFiles(Path("/")))
         return cls(root, files, live, platform.machine() if live else None)
 
     def reader(self) -> Reader:
-        """A reader for one look."""
-        return Reader(self.files)
+        """A reader for a new look."""
+        return Reader(self.files, Paths(self.files))
+
+
+def _boot_id(files: Files) -> str | None:
+    return Reader(files, Paths(files)).text(BOOT_ID)

@@ -143,14 +143,20 @@ def _lower_names(reader: Reader, name: str) -> tuple[str, ...]:
 def _link(value: Any) -> LinkInfo:
     return LinkInfo(
         index=int(value["index"]),
-        name=str(value["name"]),
-        kind=None if value["kind"] is None else str(value["kind"]),
-        altnames=tuple(str(name) for name in value["altnames"]),
+        name=_text(value["name"]),
+        kind=None if value["kind"] is None else _text(value["kind"]),
+        altnames=tuple(_text(name) for name in value["altnames"]),
         master=None if value["master"] is None else int(value["master"]),
         lower=None if value["lower"] is None else int(value["lower"]),
-        addresses=tuple(str(address) for address in value["addresses"]),
+        addresses=tuple(_text(address) for address in value["addresses"]),
         admin_up=None if value["admin_up"] is None else bool(value["admin_up"]),
     )
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value.isprintable():
+        raise ValueError(f"{value!r} is no name or address of a link")
+    return value
 
 
 def _is_global(address: str) -> bool:

@@ -6,12 +6,12 @@ the speed of a link that is down. Any other errno, and any answer that makes no 
 """
 
 import errno
-import os
 import re
 from collections.abc import Callable
 from typing import Final, TypeVar
 
 from agent.files import FileId, Files
+from agent.paths import Paths
 from nicfleet.inventory import Unread
 
 T = TypeVar("T")
@@ -20,26 +20,24 @@ ATTRIBUTE_LIMIT: Final = 4096
 """A sysfs attribute fits into one page."""
 
 _NO_VALUE: Final = frozenset({errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.EINVAL, errno.EOPNOTSUPP})
-_NOT_A_LINK: Final = frozenset({errno.EINVAL, errno.ENOENT, errno.ENOTDIR})
 _SENSELESS: Final = 0
-_MOST_LINKS: Final = 40
-"""As the kernel's own MAXSYMLINKS."""
-
 _NUMBER: Final = re.compile(r"-?(?:0x[0-9a-fA-F]{1,16}|[0-9]{1,19})")
 
 
 class Reader:
     """One look at a host's files, for one section of the inventory.
 
-    Paths are relative to the host's root; symbolic links resolve below it, absolute ones too. Directories once resolved
-    are remembered, so a reader must not outlive the look.
+    Paths are relative to the host's root; symbolic links resolve below it, absolute ones too.
     """
 
-    def __init__(self, files: Files) -> None:
+    def __init__(self, files: Files, paths: Paths) -> None:
         self._files = files
-        self._directories: dict[str, str] = {"": ""}
-        self._targets: dict[str, str | None] = {}
+        self._paths = paths
         self._unread: set[Unread] = set()
+
+    def section(self) -> "Reader":
+        """A reader of the same look for another section, which collects what it could not read itself."""
+        return Reader(self._files, self._paths)
 
     @property
     def unread(self) -> tuple[Unread, ...]:
@@ -105,7 +103,7 @@ class Reader:
     def link(self, path: str) -> str | None:
         """Base name of a link's target, which is how sysfs names the thing linked."""
         try:
-            target = self._files.link(self._place(path))
+            target = self._files.link(self._paths.place(path))
         except OSError as error:
             # Here, EINVAL does not come from a driver: something else than a link is in its place.
             self._note(path, _SENSELESS if error.errno == errno.EINVAL else error.errno)
@@ -118,7 +116,7 @@ class Reader:
 
     def entries(self, path: str) -> tuple[str, ...]:
         """Names in a directory, sorted; empty when there is none."""
-        names: list[str] = self._try(path, lambda: self._files.names(self._directory(path)), [])
+        names: list[str] = self._try(path, lambda: self._files.names(self._paths.resolved(path)), [])
         plain = [name for name in names if _is_plain(name)]
         if len(plain) < len(names):
             self.senseless(path)
@@ -126,19 +124,24 @@ class Reader:
 
     def exists(self, path: str) -> bool:
         """Whether there is anything of that name."""
-        return self._try(path, lambda: self._files.exists(self._place(path)), False)
+        return self._try(path, lambda: self._files.exists(self._paths.place(path)), False)
 
     def identity(self, path: str) -> FileId | None:
-        return self._try(path, lambda: self._files.identity(self._place(path)), None)
+        return self._try(path, lambda: self._files.identity(self._paths.place(path)), None)
 
     def real(self, path: str) -> str | None:
         """The path without symbolic links; None when there is nothing."""
 
         def existing() -> str | None:
-            place = self._directory(path)
+            place = self._paths.resolved(path)
             return place if self._files.exists(place) else None
 
         return self._try(path, existing, None)
+
+    def require(self, path: str) -> None:
+        """Note it when there is nothing of a name that every host has."""
+        if not self.exists(path):
+            self._unread.add(Unread(path, errno.ENOENT))
 
     def senseless(self, path: str) -> None:
         """Note that an answer came and made no sense."""
@@ -157,61 +160,11 @@ class Reader:
 
     def _read(self, path: str, limit: int) -> bytes:
         try:
-            return self._files.read(self._place(path), limit)
+            return self._files.read(self._paths.place(path), limit)
         except OSError as error:
             if error.errno != errno.ELOOP:
                 raise
-        return self._files.read(self._directory(path), limit)
-
-    def _place(self, path: str) -> str:
-        """The path with its directories resolved, its last component as it is."""
-        directory, _, name = path.rpartition("/")
-        return _join(self._directory(directory), name)
-
-    def _directory(self, path: str) -> str:
-        """The path wholly resolved; whether there is anything is left to the call that uses it."""
-        known = self._directories.get(path)
-        if known is None:
-            parent, _, name = path.rpartition("/")
-            known = self._directories[path] = self._follow(self._directory(parent), name)
-        return known
-
-    def _follow(self, place: str, name: str) -> str:
-        """Resolve `name` in the directory `place`, link by link, never above the root."""
-        todo, links = [name], 0
-        while todo:
-            step = todo.pop()
-            if step in ("", "."):
-                continue
-            if step == "..":
-                place = place.rpartition("/")[0]
-                continue
-            target = self._target(_join(place, step))
-            if target is None:
-                place = _join(place, step)
-                continue
-            links += 1
-            if links > _MOST_LINKS:
-                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), name)
-            if target.startswith("/"):
-                place = ""
-            todo.extend(reversed(target.split("/")))
-        return place
-
-    def _target(self, place: str) -> str | None:
-        """Target of the symbolic link at `place`; None for anything else and for nothing."""
-        if place not in self._targets:
-            try:
-                self._targets[place] = self._files.link(place)
-            except OSError as error:
-                if error.errno not in _NOT_A_LINK:
-                    raise
-                self._targets[place] = None
-        return self._targets[place]
-
-
-def _join(directory: str, name: str) -> str:
-    return f"{directory}/{name}" if directory else name
+        return self._files.read(self._paths.resolved(path), limit)
 
 
 def _is_plain(name: str) -> bool:

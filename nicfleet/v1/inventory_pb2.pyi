@@ -944,7 +944,7 @@ class RdmaPort(_message.Message):
     """Low 64 bits of GID 0, four groups of four hex digits."""
     @_builtins.property
     def pkeys(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """Partition keys, 16 bit, empty slots left out."""
+        """Partition keys, 16 bit, empty slots left out. On a VF only the default one, at index 0."""
 
     def __init__(
         self,

@@ -1,0 +1,53 @@
+"""Everything about one node, put together from small readers. Reads files through `agent.reader` and nothing else."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
+from agent import pci
+from agent.driver import driver
+from agent.functions import Shared, functions, known_boards
+from agent.host import Host
+from agent.links import Links
+from agent.modules import modules
+from agent.netdevs import links_above
+from agent.node import node
+from agent.rdma import char_devices
+from nicfleet.inventory import Function, Inventory, Netdev, NodeName
+
+BUSES: Final = "sys/bus"
+
+
+def read(host: Host, links: Links | None, name: NodeName, previous: Inventory | None = None) -> Inventory:
+    """Look at a host. Never raises for what the host's files hold; what could not be read is in `unread`.
+
+    `links` is what netlink said; with None, sysfs tells what little it can. `previous` is an earlier inventory of the
+    same node: boards known from it are not asked for again. Blocks as long as the kernel does (a sick NIC: a minute).
+    """
+    look = host.reader()
+    look.require(BUSES)
+    if links is None:
+        links = Links.from_sysfs(look)
+    devices = pci.devices(look)
+    driver_section = look.section()
+    loaded, use = modules(driver_section)
+    shared = Shared(links, char_devices(driver_section), known_boards(previous.functions if previous else ()))
+    found = functions(look, devices, shared)
+    above = links_above(links, (netdev.name for function in found for netdev in _netdevs(function)))
+    return Inventory(
+        node=replace(node(look, name, host.machine, devices), links=above),
+        driver=driver(driver_section, loaded),
+        functions=found,
+        module_use=use,
+    )
+
+
+def lists_every_function(value: Inventory) -> bool:
+    """Whether a function that is not in the inventory is not on the node either: the bus could be listed whole."""
+    return not any(pci.hides_device(unread) or unread.path == BUSES for unread in value.node.unread)
+
+
+def _netdevs(function: Function) -> Iterator[Netdev]:
+    yield from function.netdevs
+    for vf in function.virtual_functions:
+        yield from vf.netdevs
