@@ -27,6 +27,7 @@ generate: $(READY) ## regenerate the stubs and the CRDs
 	  --python_out=. --grpc_python_out=. --mypy_out=. --mypy_grpc_out=. \
 	  proto/nicfleet/v1/inventory.proto proto/nicfleet/v1/fleet.proto proto/nicfleet/v1/view.proto
 	@touch nicfleet/v1/__init__.py
+	$(BIN)/python -m coordinator.crd
 
 release-contract: $(READY) ## take today's wire contract as the one that agents in the field speak
 	$(BIN)/buf build --output proto/released.binpb
