@@ -21,4 +21,4 @@ def cluster(pytestconfig: pytest.Config) -> Iterator[ControlPlane]:
         with control_plane:
             yield control_plane
     except ControlPlaneError as error:
-        pytest.fail(f"no control plane: {error}", pytrace=False)
+        raise pytest.fail.Exception(f"no control plane: {error}", pytrace=False) from None

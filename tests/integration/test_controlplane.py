@@ -89,6 +89,15 @@ def test_a_service_account_has_only_its_own_rights_and_the_audit_log_tells_who_d
     eventually(lambda: ("list", "nodes", 403) in requests(nodes, user))
 
 
+def test_many_objects_are_created_over_one_connection_and_a_refusal_is_told(nodes: ControlPlane) -> None:
+    collection = f"/api/v1/namespaces/{NAMESPACE}/configmaps"
+    nodes.create(collection, [{"metadata": {"name": f"many-{number}"}} for number in range(50)])
+    assert len([item for item in names(nodes, "configmaps") if item.startswith("many-")]) == 50
+
+    with pytest.raises(ControlPlaneError, match=r"many-0.* already exists"):
+        nodes.create(collection, [{"metadata": {"name": "many-0"}}])
+
+
 def test_objects_survive_a_restart_of_the_api_server(nodes: ControlPlane) -> None:
     before = nodes.get("namespace", NAMESPACE)["metadata"]["uid"]
 
@@ -148,6 +157,10 @@ def daemonset(
 def pods(cluster: ControlPlane, app: str) -> list[dict[str, Any]]:
     items: list[dict[str, Any]] = cluster.get("pods", f"--selector=app={app}", f"--namespace={NAMESPACE}")["items"]
     return items
+
+
+def names(cluster: ControlPlane, kind: str) -> list[str]:
+    return [item["metadata"]["name"] for item in cluster.get(kind, f"--namespace={NAMESPACE}")["items"]]
 
 
 def waiting_reason(pod: dict[str, Any]) -> str | None:
