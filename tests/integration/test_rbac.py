@@ -1,0 +1,129 @@
+"""The coordinator's ServiceAccount may do its work and nothing else: asked of a real API server."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pytest
+
+from coordinator.cluster import Cluster, NodePool
+from coordinator.desired import desired
+from coordinator.kube.objects import DEPLOYABLE
+from coordinator.policy import NicClusterPolicy
+from coordinator.render import Obj, Renderer
+from nicfleet import names
+from tests.controlplane.cluster import ControlPlane
+from tests.controlplane.errors import ControlPlaneError
+
+ROOT = Path(__file__).parent.parent.parent
+DEPLOY = ROOT / "deploy"
+NAMESPACE = names.DEFAULT_NAMESPACE
+ACCOUNT = "nicfleet-coordinator"
+POOL = NodePool("ubuntu22.04-6bd9b7b5", "ubuntu", "22.04", "5.15.0-78-generic", "amd64", ("worker-1",))
+EXAMPLES = ("nicclusterpolicy-whereabouts.yaml", "nicclusterpolicy-nv-ipam.yaml")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """resourceAttributes of a SubjectAccessReview. Without a namespace: in all of them."""
+
+    verb: str
+    group: str
+    resource: str
+    namespace: str = ""
+    name: str = ""
+    subresource: str = ""
+
+
+@pytest.fixture(scope="module")
+def installed(cluster: ControlPlane) -> Iterator[ControlPlane]:
+    cluster.kubectl("apply", "-f", str(DEPLOY / "manifests/namespace.yaml"))
+    cluster.kubectl("apply", "-f", str(DEPLOY / "manifests"), "-f", str(DEPLOY / "crds"))
+    cluster.kubectl("wait", "--for=condition=Established", "crd", "nicclusterpolicies.mellanox.com", "--timeout=20s")
+    yield cluster
+    cluster.kubectl("delete", "-f", str(DEPLOY / "manifests"), "-f", str(DEPLOY / "crds"))
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_every_object_of_the_examples_can_be_applied_and_pruned(installed: ControlPlane, example: str) -> None:
+    as_coordinator = f"--kubeconfig={installed.service_account_kubeconfig(NAMESPACE, ACCOUNT)}"
+    installed.kubectl("apply", "-f", str(DEPLOY / "examples" / example))
+    objects = objects_of(installed.get("nicclusterpolicy", names.POLICY_NAME))
+    assert {"ClusterRole", "CustomResourceDefinition", "DaemonSet"} <= {obj["kind"] for obj in objects}
+
+    crds = [obj for obj in objects if obj["kind"] == "CustomResourceDefinition"]
+    others = [obj for obj in objects if obj not in crds]
+
+    installed.kubectl("apply", as_coordinator, "--server-side", "-f", "-", input=as_list(objects))
+    installed.kubectl("delete", as_coordinator, "--wait=false", "-f", "-", input=as_list(others))
+
+    installed.kubectl("delete", "-f", "-", input=as_list(crds))
+    installed.kubectl("delete", "nicclusterpolicy", names.POLICY_NAME)
+
+
+ALLOWED = (
+    *(Question("watch", kind.group, kind.plural) for kind in DEPLOYABLE),
+    Question("watch", "", "nodes"),
+    Question("patch", "", "nodes"),
+    Question("watch", "mellanox.com", "nicclusterpolicies"),
+    Question("update", "mellanox.com", "nicclusterpolicies", subresource="status"),
+    Question("update", "mellanox.com", "nicclusterpolicies", subresource="finalizers"),
+    Question("create", "", "events", namespace="default"),
+    Question("list", "", "pods", namespace=NAMESPACE),
+)
+REFUSED = (
+    Question("get", "", "secrets", namespace=NAMESPACE),
+    Question("create", "", "nodes"),
+    Question("delete", "", "nodes"),
+    Question("patch", "mellanox.com", "nicclusterpolicies"),
+    Question("create", "apps", "daemonsets", namespace="kube-system"),
+    Question("patch", "", "configmaps", namespace="kube-system"),
+    Question("delete", "", "persistentvolumeclaims", namespace=NAMESPACE),
+    Question("delete", "apiextensions.k8s.io", "customresourcedefinitions", name="ippools.nv-ipam.nvidia.com"),
+    Question("escalate", "rbac.authorization.k8s.io", "clusterroles", name="cluster-admin"),
+    Question("bind", "rbac.authorization.k8s.io", "clusterroles", name="cluster-admin"),
+)
+
+
+def test_it_may_read_what_it_decides_on_and_nothing_beyond_its_work(installed: ControlPlane) -> None:
+    assert answers(installed, ALLOWED + REFUSED) == {**dict.fromkeys(ALLOWED, True), **dict.fromkeys(REFUSED, False)}
+
+
+def test_it_cannot_give_itself_rights_under_another_name(installed: ControlPlane) -> None:
+    as_coordinator = f"--kubeconfig={installed.service_account_kubeconfig(NAMESPACE, ACCOUNT)}"
+    role = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRole",
+        "metadata": {"name": "all-secrets"},
+        "rules": [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]}],
+    }
+
+    with pytest.raises(ControlPlaneError, match='cannot patch resource "clusterroles"'):
+        installed.kubectl("apply", as_coordinator, "--server-side", "-f", "-", input=json.dumps(role))
+
+
+def objects_of(policy: Obj) -> list[Obj]:
+    cluster = Cluster(NAMESPACE, "/opt/cni/bin", "/etc/cni/net.d", None, (POOL,))
+    states = desired(NicClusterPolicy.model_validate(policy), cluster, Renderer(ROOT / "templates"))
+    return [obj for state in states.values() for obj in state.objects]
+
+
+def answers(cluster: ControlPlane, questions: Sequence[Question]) -> dict[Question, bool]:
+    """What the API server says about the coordinator's ServiceAccount."""
+    user = f"system:serviceaccount:{NAMESPACE}:{ACCOUNT}"
+    reviews = [
+        {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SubjectAccessReview",
+            "spec": {"user": user, "resourceAttributes": asdict(question)},
+        }
+        for question in questions
+    ]
+    only_verdicts = r"jsonpath={.status.allowed}{'\n'}"
+    answered = cluster.kubectl("create", "-f", "-", "-o", only_verdicts, input=as_list(reviews)).split()
+    return {question: answer == "true" for question, answer in zip(questions, answered, strict=True)}
+
+
+def as_list(objects: Sequence[Obj]) -> str:
+    return json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
