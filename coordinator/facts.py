@@ -1,0 +1,120 @@
+"""What decisions need of an inventory, in a form small enough to keep for every node. Pure.
+
+Sentences carry no node name: readiness puts the nodes with the same sentence together.
+"""
+
+import errno
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from coordinator.driver import DriverFacts, driver_facts
+from coordinator.labels import hardware_labels
+from coordinator.management import NicInterface, nic_interfaces
+from nicfleet.inventory import Function, Inventory, Unread
+from nicfleet.reasons import Finding, Reason
+
+_LOUD_ERRNOS: Final = frozenset({errno.EIO, errno.EACCES, errno.EPERM, errno.ETIMEDOUT})
+"""A device that fails, or a right that is missing. Others (ENOENT, EINVAL, …) are how sysfs says 'not here'."""
+
+_REGISTRATION_DIRECTORIES: Final = ("var/lib/kubelet/device-plugins", "var/lib/kubelet/plugins_registry")
+_MOST_NAMED: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Derived from one complete inventory.
+
+    `labels` are the hardware labels it justifies, `models` the marketing names of the PFs, sorted without doubles,
+    `interfaces` those on a 15b3 port that carry an address or a default route.
+    """
+
+    labels: Mapping[str, str] = field(default_factory=dict)
+    driver: DriverFacts = field(default_factory=DriverFacts)
+    functions: int = 0
+    models: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    interfaces: tuple[NicInterface, ...] = ()
+    root_on_nvme: bool | None = None
+    plugin_directories: tuple[str, ...] = ()
+
+
+def derive(inventory: Inventory) -> Facts:
+    """The facts of one inventory."""
+    labels = hardware_labels(inventory)
+    return Facts(
+        labels=labels.values,
+        driver=driver_facts(inventory),
+        functions=sum(1 for _ in inventory.all_functions()),
+        models=tuple(sorted({function.model for function in inventory.functions if function.model})),
+        findings=(*labels.invalid, *_findings(inventory)),
+        interfaces=nic_interfaces(inventory),
+        root_on_nvme=inventory.node.root_on_nvme,
+        plugin_directories=inventory.node.plugin_directories,
+    )
+
+
+def _findings(inventory: Inventory) -> Iterator[Finding]:
+    yield from _broken_cards(inventory)
+    yield from _unsupported(inventory.functions)
+    if inventory.driver.peermem_stale:
+        yield Finding(
+            Reason.GpuDirectStale,
+            "GPUDirect stale: nvidia_peermem was loaded against an earlier RDMA driver; reload the GPU driver",
+        )
+    yield from _unreadable(inventory)
+    if inventory.functions:
+        yield from _missing_directories(inventory.node.plugin_directories)
+
+
+def _broken_cards(inventory: Inventory) -> Iterator[Finding]:
+    for device in inventory.node.other_devices:
+        if device.recovery:
+            yield Finding(
+                Reason.DeviceInRecovery,
+                f"{device.model or 'the card'} at {device.address} runs its recovery firmware and cannot work; "
+                "flash it again or replace it",
+            )
+
+
+def _unsupported(functions: Iterable[Function]) -> Iterator[Finding]:
+    for function in functions:
+        if function.supported is False:
+            reason = f": {function.unsupported_reason}" if function.unsupported_reason else ""
+            yield Finding(
+                Reason.UnsupportedDevice,
+                f"{function.model or 'the device'} at {function.address} is not supported{reason}",
+            )
+
+
+def _unreadable(inventory: Inventory) -> Iterator[Finding]:
+    """One finding per errno, with at most three paths: a failing card has hundreds of attributes."""
+    by_errno: dict[int, list[str]] = {}
+    for unread in _all_unread(inventory):
+        if unread.errno in _LOUD_ERRNOS:
+            by_errno.setdefault(unread.errno, []).append("/" + unread.path.lstrip("/"))
+    for number, paths in sorted(by_errno.items()):
+        shown, rest = sorted(paths)[:_MOST_NAMED], len(paths) - _MOST_NAMED
+        more = f" and {rest} more" if rest > 0 else ""
+        yield Finding(
+            Reason.AttributeUnreadable,
+            f"cannot read {', '.join(shown)}{more}: {errno.errorcode[number]} ({os.strerror(number)})",
+        )
+
+
+def _all_unread(inventory: Inventory) -> Iterator[Unread]:
+    yield from inventory.node.unread
+    yield from inventory.driver.unread
+    for function in inventory.all_functions():
+        yield from function.unread
+
+
+def _missing_directories(present: tuple[str, ...]) -> Iterator[Finding]:
+    existing = {path.strip("/") for path in present}
+    missing = [f"/{path}" for path in _REGISTRATION_DIRECTORIES if path not in existing]
+    if missing:
+        yield Finding(
+            Reason.RegistrationDirectoryMissing,
+            f"the kubelet has no {' and no '.join(missing)}: device plugins cannot register",
+        )

@@ -1,0 +1,157 @@
+"""The driver that is asked for, whether a node confirms it, and the label that tells workloads to wait for it. Pure.
+
+The label is upstream's protocol (`network.nvidia.com/operator.mofed.wait`); what decides it here is what the agent
+sees. Only where no live agent can say does upstream's rule decide: the driver container is ready.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from coordinator.driver import DriverFacts
+from coordinator.labels import Wait
+from nicfleet.inventory import Flavour
+from nicfleet.reasons import Finding, Reason
+
+_VERSION: Final = re.compile(r"(?<![\d.])\d+\.\d+-\d+\.\d+\.\d+(?!\d)")
+
+
+@dataclass(frozen=True, slots=True)
+class DriverRequest:
+    """The driver a policy asks for: OFED or DOCA-OFED, of the version that its image tag or digest names."""
+
+    tag: str
+
+    @property
+    def version(self) -> str | None:
+        """None when the tag names no version: then only the flavour is compared."""
+        return driver_version(self.tag)
+
+    def __str__(self) -> str:
+        return self.version or self.tag
+
+
+def driver_version(text: str) -> str | None:
+    """The `N.N-N.N.N` that image tag and loaded module have in common, and nothing around it.
+
+    "24.10-0.7.0" of the tags "24.10-0.7.0.0-0" and "doca2.9.1-24.10-0.7.0.0-0" and of the module's "24.10-0.7.0".
+    """
+    found = _VERSION.search(text)
+    return found.group() if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class WaitInputs:
+    """What is known of one node.
+
+    `driver` is what a live agent sees, None without one. `settled`: the agents have had their time to report.
+    `nic` is the NIC label: of the live agent's labels, else of the Node. `driver_pod_ready` is None when no driver
+    pod is on the node.
+    """
+
+    driver: DriverFacts | None
+    settled: bool
+    nic: bool
+    driver_pod_ready: bool | None
+
+
+def wait(request: DriverRequest | None, node: WaitInputs) -> Wait:
+    """The label's value for one node; `request` is None when no policy asks for a driver."""
+    if node.driver is None and not node.settled:
+        return Wait.KEEP
+    if not node.nic:
+        # Without a live agent, a NIC label that is missing proves nothing.
+        return Wait.KEEP if node.driver is None else Wait.ABSENT
+    if request is None:
+        # A driver pod that is still there is about to unload what it loaded.
+        return Wait.FALSE if node.driver_pod_ready is None else Wait.TRUE
+    if node.driver is None or not node.driver.judged:
+        return _by_driver_pod(node)
+    return Wait.FALSE if driver_evidence(request, node.driver) is None else Wait.TRUE
+
+
+def _by_driver_pod(node: WaitInputs) -> Wait:
+    if node.driver_pod_ready is None:
+        return Wait.KEEP
+    return Wait.FALSE if node.driver_pod_ready else Wait.TRUE
+
+
+def driver_evidence(request: DriverRequest, driver: DriverFacts) -> Finding | None:
+    """What speaks against "the requested driver is loaded and usable"; None when the node confirms it.
+
+    A node none of whose functions gives evidence contradicts nothing. No node is named in the sentence.
+    """
+    if not driver.judged:
+        return None
+    if driver.reloading:
+        return Finding(Reason.DriverNotLoaded, "the driver container is replacing the driver's modules")
+    return _wrong_flavour(request, driver) or _wrong_version(request, driver) or _unusable(request, driver)
+
+
+def version_unchecked(request: DriverRequest) -> Finding | None:
+    """The caveat for a tag that names no version."""
+    if request.version is not None:
+        return None
+    return Finding(
+        Reason.DriverVersionUnchecked,
+        f"{request.tag} names no driver version: only that an OFED or DOCA driver is loaded was checked",
+    )
+
+
+def driver_held(driver: DriverFacts) -> Finding | None:
+    """The loaded modules that keep the driver container from replacing the driver."""
+    if not driver.holders:
+        return None
+    by_kind = [
+        f"{kind} module{'s' if len(names) > 1 else ''} {', '.join(names)}"
+        for kind in dict.fromkeys(holder.kind for holder in driver.holders)
+        if (names := [str(holder) for holder in driver.holders if holder.kind is kind])
+    ]
+    return Finding(Reason.DriverHeld, f"the loaded driver is held by {' and '.join(by_kind)}")
+
+
+def build_outdated(driver: DriverFacts) -> Finding | None:
+    """The driver builds kept on the host are all for other kernels than the running one."""
+    if driver.kernel is None or not driver.builds or any(build.kernel == driver.kernel for build in driver.builds):
+        return None
+    build = max(driver.builds, key=lambda build: (build.kernel, build.version))
+    return Finding(
+        Reason.DriverBuildOutdated,
+        f"the driver build in {build.path} is for kernel {build.kernel}, the running kernel is {driver.kernel}: "
+        "remove that directory",
+    )
+
+
+def _wrong_flavour(request: DriverRequest, driver: DriverFacts) -> Finding | None:
+    if driver.flavour is Flavour.NONE:
+        return Finding(Reason.DriverNotLoaded, f"driver {request} is not loaded: no RDMA driver is")
+    if driver.flavour is Flavour.INBOX:
+        return Finding(Reason.DriverNotLoaded, f"driver {request} is not loaded: the kernel's own is")
+    if driver.flavour is Flavour.MIXED:
+        return Finding(
+            Reason.DriverMixed,
+            "modules of two drivers are loaded together: "
+            f"{', '.join(driver.inbox_modules)} of the kernel, {', '.join(driver.ofed_modules)} of OFED",
+        )
+    return None
+
+
+def _wrong_version(request: DriverRequest, driver: DriverFacts) -> Finding | None:
+    asked = request.version
+    loaded = driver_version(driver.version or "")
+    if asked is None or loaded is None or asked == loaded:
+        return None
+    return Finding(Reason.DriverVersionDiffers, f"driver {loaded} is loaded, {asked} is asked for")
+
+
+def _unusable(request: DriverRequest, driver: DriverFacts) -> Finding | None:
+    if driver.modules_missing:
+        return Finding(
+            Reason.DriverNotLoaded, f"driver {request} is not loaded whole: {', '.join(driver.modules_missing)}"
+        )
+    if driver.devices_missing:
+        return Finding(
+            Reason.CharDevicesMissing,
+            f"driver {request} is loaded, but programs cannot use it: {', '.join(driver.devices_missing)}",
+        )
+    return None

@@ -1,0 +1,303 @@
+"""The requested driver, a node's evidence for or against it, and `mofed.wait`: one row per rule."""
+
+import pytest
+
+from coordinator.driver import DriverFacts, Holder, HolderKind, driver_facts
+from coordinator.labels import Wait
+from coordinator.wait import (
+    DriverRequest,
+    WaitInputs,
+    build_outdated,
+    driver_evidence,
+    driver_held,
+    driver_version,
+    version_unchecked,
+    wait,
+)
+from nicfleet.inventory import Driver, DriverBuild, DriverContainer, Flavour, Inventory, Module, ModuleUse
+from nicfleet.reasons import Finding, Reason
+from tests.unit.coordinator.inventories import (
+    RDMA_MODULES,
+    connectx6dx,
+    connectx6lx,
+    inventory,
+    modules,
+    ofed,
+    port,
+    rdma,
+    virtual_function,
+)
+
+REQUEST = DriverRequest("24.10-0.7.0.0-0")
+DIGEST = DriverRequest("sha256:0123456789abcdef")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("23.04-0.5.3.3.1", "23.04-0.5.3", id="tag-of-v23"),
+        pytest.param("doca3.1.0-25.07-0.9.7.0-0", "25.07-0.9.7", id="doca-tag"),
+        pytest.param("5.9-0.5.6.0", "5.9-0.5.6", id="old-tag"),
+        pytest.param("25.04-0.6.1.0-2", "25.04-0.6.1", id="build-number"),
+        pytest.param("24.10-0.7.0.0-0-5.15.0-91-generic-ubuntu22.04-amd64", "24.10-0.7.0", id="precompiled"),
+        pytest.param("23.04-0.5.3", "23.04-0.5.3", id="module"),
+        pytest.param("25.07-10.9.12", "25.07-10.9.12", id="two-digits"),
+        pytest.param("sha256:0123456789abcdef", None, id="digest"),
+        pytest.param("latest", None, id="word"),
+        pytest.param("5.0-0", None, id="inbox-module-of-an-old-kernel"),
+        pytest.param("", None, id="nothing"),
+    ],
+)
+def test_driver_version(text: str, expected: str | None) -> None:
+    assert driver_version(text) == expected
+    assert DriverRequest(text).version == expected
+
+
+def test_a_tag_without_a_version_says_what_was_not_checked() -> None:
+    assert version_unchecked(REQUEST) is None
+    assert version_unchecked(DIGEST) == Finding(
+        Reason.DriverVersionUnchecked,
+        "sha256:0123456789abcdef names no driver version: only that an OFED or DOCA driver is loaded was checked",
+    )
+
+
+BONDED = (
+    connectx6dx(netdevs=(port("ens1f0np0", master="bond0"),), rdma_devices=(rdma("mlx5_bond_0"),)),
+    connectx6dx("0000:3b:00.1", netdevs=(port("ens1f1np1", master="bond0"),), rdma_devices=()),
+)
+
+
+@pytest.mark.parametrize(
+    ("request_", "given"),
+    [
+        pytest.param(REQUEST, inventory(connectx6dx(), driver=ofed()), id="loaded"),
+        pytest.param(DIGEST, inventory(connectx6dx(), driver=ofed("5.9-0.5.6")), id="tag-without-version"),
+        pytest.param(REQUEST, inventory(connectx6dx(), driver=ofed(None)), id="module-without-version"),
+        pytest.param(
+            REQUEST,
+            inventory(connectx6dx(), driver=ofed(container=DriverContainer(running=True))),
+            id="container-starting-over-a-loaded-driver",
+        ),
+        pytest.param(
+            REQUEST,
+            inventory(connectx6dx(), driver=ofed(container=DriverContainer(reloading=True))),
+            id="blacklist-left-over-from-a-crash",
+        ),
+        pytest.param(REQUEST, inventory(*BONDED, driver=ofed()), id="bonded-ports-share-an-rdma-device"),
+        pytest.param(
+            REQUEST,
+            inventory(connectx6dx(rdma_devices=()), driver=ofed(netns_shared=False)),
+            id="exclusive-mode-device-may-be-in-a-pod",
+        ),
+        pytest.param(
+            REQUEST,
+            inventory(connectx6dx(), connectx6dx("0000:5e:00.0", driver="vfio-pci", rdma_devices=()), driver=ofed()),
+            id="given-away-to-vfio",
+        ),
+        pytest.param(
+            REQUEST,
+            inventory(connectx6dx(virtual_functions=(virtual_function(rdma_devices=(), driver=None),)), driver=ofed()),
+            id="vfs-are-not-judged",
+        ),
+        pytest.param(REQUEST, inventory(connectx6dx(), connectx6lx(), driver=ofed()), id="unsupported-beside"),
+        pytest.param(REQUEST, inventory(connectx6lx()), id="unsupported-alone-contradicts-nothing"),
+    ],
+)
+def test_evidence_for(request_: DriverRequest, given: Inventory) -> None:
+    assert driver_evidence(request_, driver_facts(given)) is None
+
+
+def without(*names: str) -> tuple[Module, ...]:
+    return modules(name for name in RDMA_MODULES if name not in names)
+
+
+LOADING = (*without("mlx5_ib"), Module("mlx5_ib", "Loading"))
+MIXED = (
+    *modules(("ib_core", "ib_uverbs"), out_of_tree=False),
+    *modules(("mlx5_core",)),
+    Module("nvidia_peermem", "Live"),
+)
+IB_PORT = connectx6dx(rdma_devices=(rdma(link_layers=("InfiniBand", "InfiniBand")),))
+NO_UVERBS = connectx6dx(rdma_devices=(rdma(devices=("infiniband/issm0", "infiniband/umad0")),))
+UNUSABLE = "driver 24.10-0.7.0 is loaded, but programs cannot use it: "
+
+
+@pytest.mark.parametrize(
+    ("given", "reason", "sentence"),
+    [
+        pytest.param(
+            inventory(connectx6dx()),
+            Reason.DriverNotLoaded,
+            "driver 24.10-0.7.0 is not loaded: no RDMA driver is",
+            id="none",
+        ),
+        pytest.param(
+            inventory(connectx6dx(), driver=ofed(flavour=Flavour.INBOX)),
+            Reason.DriverNotLoaded,
+            "driver 24.10-0.7.0 is not loaded: the kernel's own is",
+            id="inbox",
+        ),
+        pytest.param(
+            inventory(connectx6dx(), driver=Driver(container=DriverContainer(ready=True))),
+            Reason.DriverNotLoaded,
+            "driver 24.10-0.7.0 is not loaded: no RDMA driver is",
+            id="a-left-over-ready-file-is-not-enough",
+        ),
+        pytest.param(
+            inventory(connectx6dx(), driver=ofed(container=DriverContainer(running=True, reloading=True))),
+            Reason.DriverNotLoaded,
+            "the driver container is replacing the driver's modules",
+            id="reloading",
+        ),
+        pytest.param(
+            inventory(connectx6dx(), driver=ofed("23.10-1.1.9")),
+            Reason.DriverVersionDiffers,
+            "driver 23.10-1.1.9 is loaded, 24.10-0.7.0 is asked for",
+            id="version",
+        ),
+        pytest.param(
+            inventory(connectx6dx(), driver=ofed(flavour=Flavour.MIXED, modules=MIXED)),
+            Reason.DriverMixed,
+            "modules of two drivers are loaded together: ib_core, ib_uverbs of the kernel, mlx5_core of OFED",
+            id="mixed",
+        ),
+        pytest.param(
+            inventory(connectx6dx(), driver=ofed(modules=without("rdma_ucm"))),
+            Reason.DriverNotLoaded,
+            "driver 24.10-0.7.0 is not loaded whole: rdma_ucm is not loaded",
+            id="module-missing",
+        ),
+        pytest.param(
+            inventory(connectx6dx(), driver=ofed(modules=LOADING)),
+            Reason.DriverNotLoaded,
+            "driver 24.10-0.7.0 is not loaded whole: mlx5_ib is loading",
+            id="module-loading",
+        ),
+        pytest.param(
+            inventory(IB_PORT, driver=ofed(modules=without("ib_umad"))),
+            Reason.DriverNotLoaded,
+            "driver 24.10-0.7.0 is not loaded whole: ib_umad is not loaded",
+            id="infiniband-needs-ib-umad",
+        ),
+        pytest.param(
+            inventory(connectx6dx(), driver=ofed(rdma_cm=False)),
+            Reason.CharDevicesMissing,
+            UNUSABLE + "rdma_cm is missing",
+            id="rdma-cm",
+        ),
+        pytest.param(
+            inventory(NO_UVERBS, driver=ofed()),
+            Reason.CharDevicesMissing,
+            UNUSABLE + "mlx5_0 has no uverbs device",
+            id="uverbs",
+        ),
+        pytest.param(
+            inventory(IB_PORT, driver=ofed()),
+            Reason.CharDevicesMissing,
+            UNUSABLE + "mlx5_0 has 1 umad devices for 2 InfiniBand ports",
+            id="umad",
+        ),
+        pytest.param(
+            inventory(connectx6dx(), connectx6dx("0000:5e:00.0", rdma_devices=()), driver=ofed()),
+            Reason.CharDevicesMissing,
+            UNUSABLE + "0000:5e:00.0 has no RDMA device",
+            id="rdma-device",
+        ),
+        pytest.param(
+            inventory(virtual_function(rdma_devices=()), driver=ofed()),
+            Reason.CharDevicesMissing,
+            UNUSABLE + "0000:3b:00.2 has no RDMA device",
+            id="a-vf-whose-pf-is-elsewhere-is-judged",
+        ),
+        pytest.param(
+            inventory(connectx6dx(driver=None, rdma_devices=()), driver=ofed()),
+            Reason.CharDevicesMissing,
+            UNUSABLE + "0000:3b:00.0 has no driver bound",
+            id="unbound",
+        ),
+    ],
+)
+def test_evidence_against(given: Inventory, reason: Reason, sentence: str) -> None:
+    assert driver_evidence(REQUEST, driver_facts(given)) == Finding(reason, sentence)
+
+
+def test_ethernet_needs_no_umad() -> None:
+    function = connectx6dx(rdma_devices=(rdma(devices=("infiniband/uverbs0",)),))
+    assert driver_evidence(REQUEST, driver_facts(inventory(function, driver=ofed(modules=without("ib_umad"))))) is None
+
+
+LOADED = driver_facts(inventory(connectx6dx(), driver=ofed()))
+NOT_LOADED = driver_facts(inventory(connectx6dx()))
+NO_EVIDENCE = driver_facts(inventory(connectx6lx(), driver=ofed()))
+
+
+@pytest.mark.parametrize(
+    ("request_", "node", "expected"),
+    [
+        pytest.param(REQUEST, WaitInputs(LOADED, False, True, None), Wait.FALSE, id="live-loaded"),
+        pytest.param(REQUEST, WaitInputs(LOADED, True, True, False), Wait.FALSE, id="live-loaded-pod-crash-loops"),
+        pytest.param(REQUEST, WaitInputs(NOT_LOADED, True, True, True), Wait.TRUE, id="live-not-loaded-pod-ready"),
+        pytest.param(REQUEST, WaitInputs(NOT_LOADED, False, True, None), Wait.TRUE, id="live-not-loaded-no-pod"),
+        pytest.param(REQUEST, WaitInputs(NOT_LOADED, True, False, True), Wait.ABSENT, id="live-without-nic"),
+        pytest.param(REQUEST, WaitInputs(NO_EVIDENCE, False, True, True), Wait.FALSE, id="6-lx-only-pod-ready"),
+        pytest.param(REQUEST, WaitInputs(NO_EVIDENCE, False, True, False), Wait.TRUE, id="6-lx-only-pod-not-ready"),
+        pytest.param(REQUEST, WaitInputs(NO_EVIDENCE, True, True, None), Wait.KEEP, id="6-lx-only-no-pod"),
+        pytest.param(REQUEST, WaitInputs(None, False, True, True), Wait.KEEP, id="unsettled"),
+        pytest.param(REQUEST, WaitInputs(None, True, True, True), Wait.FALSE, id="no-agent-pod-ready"),
+        pytest.param(REQUEST, WaitInputs(None, True, True, False), Wait.TRUE, id="no-agent-pod-not-ready"),
+        pytest.param(REQUEST, WaitInputs(None, True, True, None), Wait.KEEP, id="no-agent-no-pod"),
+        pytest.param(REQUEST, WaitInputs(None, True, False, True), Wait.KEEP, id="no-agent-no-nic-label"),
+        pytest.param(None, WaitInputs(NOT_LOADED, False, True, None), Wait.FALSE, id="no-request-nic"),
+        pytest.param(None, WaitInputs(NOT_LOADED, True, False, None), Wait.ABSENT, id="no-request-no-nic"),
+        pytest.param(None, WaitInputs(LOADED, True, True, True), Wait.TRUE, id="no-request-pod-still-there"),
+        pytest.param(None, WaitInputs(None, False, True, None), Wait.KEEP, id="no-request-unsettled"),
+        pytest.param(None, WaitInputs(None, True, True, None), Wait.FALSE, id="no-request-no-agent-nic-label"),
+        pytest.param(None, WaitInputs(None, True, True, False), Wait.TRUE, id="no-request-no-agent-pod"),
+        pytest.param(None, WaitInputs(None, True, False, None), Wait.KEEP, id="no-request-no-agent-no-nic-label"),
+    ],
+)
+def test_wait(request_: DriverRequest | None, node: WaitInputs, expected: Wait) -> None:
+    assert wait(request_, node) is expected
+
+
+def test_holders_are_the_modules_that_block_a_reload() -> None:
+    loaded = modules(("ib_core", "nvidia_peermem", "rpcrdma", "nvme_rdma", "irdma"))
+    use = (ModuleUse("rpcrdma", 2, ("nfs",)), ModuleUse("nvidia_peermem", 0), ModuleUse("ib_core", 9, ("mlx5_ib",)))
+    facts = driver_facts(inventory(driver=ofed(modules=loaded), module_use=use))
+    assert facts.holders == (
+        Holder("nvidia_peermem", HolderKind.PEERMEM, 0),
+        Holder("rpcrdma", HolderKind.STORAGE, 2, ("nfs",)),
+        Holder("nvme_rdma", HolderKind.STORAGE),
+        Holder("irdma", HolderKind.THIRD_PARTY),
+    )
+    assert driver_held(facts) == Finding(
+        Reason.DriverHeld,
+        "the loaded driver is held by GPUDirect module nvidia_peermem (0 references) "
+        "and storage modules rpcrdma (2 references by nfs), nvme_rdma and third-party RDMA module irdma",
+    )
+    assert driver_held(DriverFacts()) is None
+
+
+OLD_BUILD = DriverBuild("5.15.0-70-generic", "24.10-0.7.0", "/mnt/drivers-inventory/5.15.0-70-generic/24.10-0.7.0")
+
+
+@pytest.mark.parametrize(
+    ("kernel", "builds", "outdated"),
+    [
+        pytest.param("5.15.0-78-generic", (OLD_BUILD,), True, id="other-kernel"),
+        pytest.param("5.15.0-70-generic", (OLD_BUILD,), False, id="same-kernel"),
+        pytest.param("5.15.0-78-generic", (), False, id="no-build"),
+        pytest.param(None, (OLD_BUILD,), False, id="kernel-unknown"),
+        pytest.param(
+            "5.15.0-78-generic", (OLD_BUILD, DriverBuild("5.15.0-78-generic", "x", "y")), False, id="one-fits"
+        ),
+    ],
+)
+def test_build_outdated(kernel: str | None, builds: tuple[DriverBuild, ...], outdated: bool) -> None:
+    finding = build_outdated(DriverFacts(kernel=kernel, builds=builds))
+    expected = Finding(
+        Reason.DriverBuildOutdated,
+        "the driver build in /mnt/drivers-inventory/5.15.0-70-generic/24.10-0.7.0 is for kernel 5.15.0-70-generic, "
+        "the running kernel is 5.15.0-78-generic: remove that directory",
+    )
+    assert finding == (expected if outdated else None)
