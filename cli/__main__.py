@@ -1,0 +1,80 @@
+"""`nicfleet`, the command for people. Each command imports what it needs when it runs, so that `--help` is quick."""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Final, NoReturn
+
+import typer
+
+EXIT_UNUSABLE: Final = 2
+"""Exit code when a path that was given cannot be used."""
+
+app = typer.Typer(
+    name="nicfleet",
+    help="NVIDIA/Mellanox NICs: what this machine has.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+HostRoot = Annotated[
+    Path,
+    typer.Option(metavar="PATH", help="The host to look at: its root directory, or a file that record made."),
+]
+
+
+class Output(StrEnum):
+    """Forms in which an inventory is shown."""
+
+    TABLE = "table"
+    JSON = "json"
+    YAML = "yaml"
+
+
+@app.command()
+def inspect(
+    host_root: HostRoot = Path("/"),
+    output: Annotated[Output, typer.Option("--output", "-o")] = Output.TABLE,
+) -> None:
+    """Show the NICs of this machine, without any cluster. Serial numbers are readable for root only."""
+    from cli import look, show
+
+    try:
+        inventory = look.inspect(host_root)
+    except look.Refused as error:
+        _refuse(error)
+    if output is Output.TABLE:
+        show.print_table(inventory)
+    else:
+        print(show.as_json(inventory) if output is Output.JSON else show.as_yaml(inventory).rstrip())
+
+
+@app.command()
+def record(
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The archive to write.")],
+    host_root: HostRoot = Path("/"),
+) -> None:
+    """Save all that inspect reads in one small archive, which inspect and the agent take as a host."""
+    from cli import look
+
+    try:
+        seen = look.record(host_root, output)
+    except look.Refused as error:
+        _refuse(error)
+    count = sum(1 for _ in seen.all_functions())
+    print(f"{output}: {count} network functions. To look at it: nicfleet inspect --host-root {output}")
+
+
+def main() -> None:
+    """The command."""
+    app()
+
+
+def _refuse(error: Exception) -> NoReturn:
+    print(f"nicfleet: {error}", file=sys.stderr)
+    raise typer.Exit(EXIT_UNUSABLE)
+
+
+if __name__ == "__main__":
+    main()
