@@ -236,3 +236,10 @@ class Inventory:
         for function in self.functions:
             yield function
             yield from function.virtual_functions
+
+    def all_unread(self) -> Iterator[Unread]:
+        """Whatever could not be read, of the node, the driver and every function."""
+        yield from self.node.unread
+        yield from self.driver.unread
+        for function in self.all_functions():
+            yield from function.unread

@@ -34,7 +34,7 @@ def to_wire(value: inventory.Inventory) -> view_pb2.Inventory:
     _fill(message.node, value.node)
     _fill(message.driver, value.driver)
     message.functions.extend(function_to_wire(function) for function in value.functions)
-    message.module_use.extend(_filled(inventory_pb2.ModuleUse(), use) for use in value.module_use)
+    message.module_use.extend(module_use_to_wire(value.module_use))
     return message
 
 
@@ -46,6 +46,10 @@ def from_wire(message: view_pb2.Inventory) -> inventory.Inventory:
         functions=tuple(function_from_wire(function) for function in message.functions),
         module_use=module_use_from_wire(message.module_use),
     )
+
+
+def module_use_to_wire(values: Iterable[inventory.ModuleUse]) -> list[inventory_pb2.ModuleUse]:
+    return [_filled(inventory_pb2.ModuleUse(), use) for use in values]
 
 
 def module_use_from_wire(messages: Iterable[inventory_pb2.ModuleUse]) -> tuple[inventory.ModuleUse, ...]:

@@ -1,0 +1,121 @@
+"""`nicfleet-agent`: settings, then objects, then run. The only place that reads flags and environment."""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Final
+
+import grpc
+
+from agent import inventory, netlink, settings
+from agent.directory import DirectoryWatch
+from agent.events import UeventMonitor, UeventsUnavailable
+from agent.files import Files
+from agent.host import Host
+from agent.latest import Latest
+from agent.links import Links
+from agent.look import Looker, Read
+from agent.nudges import Nudges
+from agent.outbox import Identity
+from agent.report import Reporter
+from agent.run import LIVE_PERIOD, RECORDED_PERIOD, Watch
+from agent.server import CannotListen, serving
+from agent.settings import InvalidSettings, Settings
+from nicfleet import logs
+from nicfleet.inventory import Inventory, NodeName
+from nicfleet.transport import CHANNEL_OPTIONS
+
+_log: Final = logging.getLogger("agent")
+
+
+def main() -> None:
+    """Run until SIGTERM or SIGINT."""
+    try:
+        given = settings.read(sys.argv[1:], os.environ)
+    except InvalidSettings as error:
+        sys.exit(f"nicfleet-agent: {error}")
+    logs.configure(given.log_level)
+    try:
+        asyncio.run(_until_signal(given))
+    except CannotListen as error:
+        sys.exit(f"nicfleet-agent: {error}")
+
+
+async def _until_signal(given: Settings) -> None:
+    loop = asyncio.get_running_loop()
+    agent = asyncio.ensure_future(_run(given))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, agent.cancel)
+    try:
+        await agent
+    except asyncio.CancelledError:
+        _log.info("agent stopped")
+
+
+async def _run(given: Settings) -> None:
+    host = Host.at(given.host_root)
+    agent_version = version("nicfleet")
+    latest = Latest(agent_version)
+    nudges = Nudges()
+    identity = Identity(given.node_name, str(uuid.uuid4()), datetime.now(UTC), agent_version)
+    watch = Watch(
+        Looker(host.files, _reader(host, given.node_name)),
+        nudges,
+        latest,
+        LIVE_PERIOD if host.live else RECORDED_PERIOD,
+    )
+    with _listening(host, nudges):
+        async with serving(given.grpc_listen, latest) as port, asyncio.TaskGroup() as tasks:
+            _log.info(
+                "agent started",
+                extra={"node": given.node_name, "version": agent_version, "live": host.live, "port": port},
+            )
+            tasks.create_task(watch.run())
+            tasks.create_task(Reporter(identity, given.coordinator, latest, _dial).run())
+
+
+def _dial(address: str) -> grpc.aio.Channel:
+    return grpc.aio.insecure_channel(address, CHANNEL_OPTIONS)
+
+
+def _reader(host: Host, node: NodeName) -> Read:
+    def read(files: Files, previous: Inventory | None) -> Inventory:
+        return inventory.read(replace(host, files=files), _links(host), node, previous)
+
+    return read
+
+
+def _links(host: Host) -> Links | None:
+    return netlink.read_links() if host.live else host.links
+
+
+@contextmanager
+def _listening(host: Host, nudges: Nudges) -> Iterator[None]:
+    """Every source of events that this host has. One that cannot be had is said once; looks by the clock remain."""
+    with ExitStack() as sources:
+        try:
+            sources.enter_context(DirectoryWatch(host.root, nudges.nudge, recorded=not host.live).listening())
+        except OSError as error:
+            _log.warning("directories cannot be watched", extra={"error": str(error)})
+        if host.live:
+            try:
+                sources.enter_context(UeventMonitor(nudges.nudge).listening())
+            except UeventsUnavailable as error:
+                _log.warning("uevents cannot be heard", extra={"error": str(error)})
+            try:
+                sources.enter_context(netlink.LinkMonitor(nudges.nudge).listening())
+            except OSError as error:
+                _log.warning("netlink cannot be heard", extra={"error": str(error)})
+        yield
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""Keeps the coordinator informed, for ever: when a stream ends, the next one is dialled.
+
+The pause before that grows with every failure, and has jitter, so that a fleet does not come back as one. Nothing that
+the coordinator does or fails to do ends the agent.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from time import monotonic
+from typing import Final
+
+import grpc
+
+from agent.latest import Latest
+from agent.outbox import Identity
+from agent.session import NotLeader, Refused, SessionEnded, hold
+from agent.settings import is_host_port
+from nicfleet.v1 import fleet_pb2, fleet_pb2_grpc
+
+_log: Final = logging.getLogger(__name__)
+
+Dial = Callable[[str], grpc.aio.Channel]
+"""Makes a channel to HOST:PORT."""
+
+FIRST_PAUSE: Final = 0.2
+LONGEST_PAUSE: Final = 10.0
+REFUSED_PAUSE: Final = 30.0
+_STEADY_SECONDS: Final = 10.0
+"""A stream that lived as long was a good one: the pauses begin anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Where to dial, and how many seconds from now."""
+
+    address: str
+    pause: float
+
+
+def pauses(jitter: Callable[[], float] = random.random) -> Iterator[float]:
+    """Seconds between attempts: doubling from FIRST_PAUSE to LONGEST_PAUSE, each shortened by up to a half."""
+    longest = FIRST_PAUSE
+    while True:
+        yield longest * (1 - jitter() / 2)
+        longest = min(longest * 2, LONGEST_PAUSE)
+
+
+def next_attempt(coordinator: str, address: str, reason: Exception, pause: Iterator[float]) -> Attempt:
+    """What to do after the stream to `address` ended for this reason. `coordinator` is the address configured."""
+    match reason:
+        case Refused():
+            return Attempt(coordinator, REFUSED_PAUSE * (1 - random.random() / 2))
+        case NotLeader(address=leader) if is_host_port(leader):
+            # One hop at once; coordinators that name each other are asked at the usual pace.
+            return Attempt(leader, 0.0 if address == coordinator != leader else next(pause))
+        case _:
+            return Attempt(coordinator, next(pause))
+
+
+class Reporter:
+    """Tells the coordinator of the latest inventory."""
+
+    def __init__(self, identity: Identity, coordinator: str, latest: Latest, dial: Dial) -> None:
+        """`coordinator` is HOST:PORT."""
+        self._identity = identity
+        self._coordinator = coordinator
+        self._latest = latest
+        self._dial = dial
+        self._told: set[str] = set()
+
+    async def run(self) -> None:
+        """Report until cancelled. Begins when there is a complete inventory."""
+        await self._latest.newer_than(0)
+        pause = pauses()
+        address = self._coordinator
+        while True:
+            began = monotonic()
+            reason = await self._session(address)
+            self._explain(address, reason)
+            if monotonic() - began >= _STEADY_SECONDS:
+                pause = pauses()
+            attempt = next_attempt(self._coordinator, address, reason, pause)
+            await asyncio.sleep(attempt.pause)
+            address = attempt.address
+
+    async def _session(self, address: str) -> Exception:
+        """Hold one stream for as long as it lasts; returns what ended it."""
+
+        def welcomed(welcome: fleet_pb2.Welcome) -> None:
+            self._told.clear()
+            _log.info("coordinator connected", extra={"coordinator": address, "missing": len(welcome.missing)})
+
+        try:
+            async with self._dial(address) as channel:
+                await hold(fleet_pb2_grpc.FleetStub(channel).Report(), self._identity, self._latest, welcomed)
+        except (SessionEnded, grpc.RpcError, grpc.aio.BaseError) as reason:
+            return reason
+
+    def _explain(self, address: str, reason: Exception) -> None:
+        """One line for each distinct reason, until the coordinator is connected again."""
+        why: dict[str, object]
+        match reason:
+            case Refused():
+                message, why = "refused by the coordinator", {"reason": reason.reason, "error": str(reason)}
+            case NotLeader():
+                message, why = "coordinator is not the leader", {"leader": reason.address}
+            case grpc.aio.AioRpcError():
+                message, why = "coordinator not reachable", {"code": reason.code().name, "error": reason.details()}
+            case _:
+                message, why = "stream to the coordinator ended", {"error": str(reason)}
+        # The wording of a network error changes with ports and times; its code does not.
+        key = f"{message} {address} {why.get('code') or why}"
+        if key not in self._told:
+            self._told.add(key)
+            _log.warning(message, extra={"coordinator": address, **why})

@@ -1,0 +1,104 @@
+"""Wait, look, settle, publish: the agent's one loop.
+
+A nudge acts at once, and what follows within `MERGE_SECONDS` is one more look: coalescing first would be nine tenths
+of the latency. When nothing nudges, a slow look now and then is the safety net.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Final
+
+from agent.driver import with_peermem
+from agent.latest import Latest
+from agent.look import Looker
+from agent.nudges import Nudges
+from agent.settle import CONFIRM_SECONDS, Settled, Thing, is_reloading, settle
+from agent.transitions import transitions
+from nicfleet.inventory import Driver, FunctionKind, Inventory
+
+_log: Final = logging.getLogger(__name__)
+
+MERGE_SECONDS: Final = 0.1
+LIVE_PERIOD: Final = 60.0
+RECORDED_PERIOD: Final = 1.0
+"""Of a tree of ordinary files the watches see only the upper levels."""
+BUSY_PERIOD: Final = 5.0
+"""While there is something that no event tells: the driver container's lock, the state of an InfiniBand port."""
+_LOAD_FACTOR: Final = 4
+"""Rest so many times as long as the look took: a storm of events costs at most a fifth of one core."""
+
+
+class Watch:
+    """Looks at the node, and publishes what it is believed to be."""
+
+    def __init__(self, looker: Looker, nudges: Nudges, latest: Latest, period: float) -> None:
+        """`period` is the longest time between two looks, in seconds."""
+        self._looker = looker
+        self._nudges = nudges
+        self._latest = latest
+        self._period = period
+        self._believed: Inventory | None = None
+        self._missed: Mapping[Thing, float] = {}
+        self._driver: Driver | None = None
+        self._failure = ""
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        observed = datetime.now(UTC)
+        while True:
+            began = monotonic()
+            unconfirmed = await self._look(observed, began)
+            took = monotonic() - began
+            await asyncio.sleep(MERGE_SECONDS if unconfirmed else max(MERGE_SECONDS, _LOAD_FACTOR * took))
+            longest = began + CONFIRM_SECONDS - monotonic() if unconfirmed else self._pause()
+            heard = await self._nudges.wait(longest)
+            if not unconfirmed:  # what is confirmed now was observed then
+                observed = heard or datetime.now(UTC)
+
+    async def _look(self, observed: datetime, now: float) -> bool:
+        """Look once; True when a removal wants to be confirmed by another look soon."""
+        try:
+            read = await self._looker.look(self._believed)
+        except Exception as error:  # whatever it is, the agent goes on with what it knows
+            if repr(error) != self._failure:
+                self._failure = repr(error)
+                _log.exception("inventory read failed")
+            return False
+        self._failure = ""
+        self._driver = with_peermem(self._driver, read.driver)
+        settled = self._settled(replace(read, driver=self._driver), now)
+        self._missed = settled.missed
+        if settled.inventory != self._believed:
+            self._publish(settled.inventory, observed)
+        return settled.unconfirmed
+
+    def _settled(self, read: Inventory, now: float) -> Settled:
+        if self._believed is None:
+            return Settled(read, {}, unconfirmed=False)
+        return settle(self._believed, read, self._missed, now)
+
+    def _publish(self, inventory: Inventory, observed: datetime) -> None:
+        for transition in transitions(self._believed, inventory):
+            _log.info(transition.message, extra=transition.fields)
+        self._believed = inventory
+        self._latest.put(inventory, observed)
+
+    def _pause(self) -> float:
+        if self._believed is not None and (is_reloading(self._believed.driver) or _has_silent_ports(self._believed)):
+            return min(BUSY_PERIOD, self._period)
+        return self._period
+
+
+def _has_silent_ports(inventory: Inventory) -> bool:
+    """Whether a PF has an InfiniBand port and no netdev, whose events would tell of the port's state."""
+    return any(
+        port.link_layer == "InfiniBand"
+        for function in inventory.functions
+        if function.kind is FunctionKind.PF and not function.netdevs
+        for device in function.rdma_devices
+        for port in device.ports
+    )

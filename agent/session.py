@@ -1,0 +1,120 @@
+"""One stream to the coordinator, from Hello to whatever ends it."""
+
+import asyncio
+from asyncio import FIRST_COMPLETED, Future, ensure_future
+from collections.abc import Callable
+from time import monotonic
+from typing import Any, Final, Never
+
+import grpc
+
+from agent.latest import Latest
+from agent.outbox import Identity, Outbox, hello
+from nicfleet.v1 import fleet_pb2
+
+_ANSWER_SECONDS: Final = 10.0
+"""For the answer to a Hello, and for a message to leave."""
+_DEFAULT_HEARTBEAT_SECONDS: Final = 10
+_HEARTBEAT: Final = fleet_pb2.ReportRequest(heartbeat=fleet_pb2.Heartbeat())
+
+
+class SessionEnded(Exception):
+    """The stream is over; the text says why."""
+
+
+class Refused(SessionEnded):
+    """The coordinator will not have this agent. `reason` is the name of the RefusalReason."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class NotLeader(SessionEnded):
+    """Another coordinator leads: `address`, empty when it is not known."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(f"this coordinator does not lead; it names {address or 'no other'}")
+        self.address = address
+
+
+async def hold(call: Any, identity: Identity, latest: Latest, welcomed: Callable[[fleet_pb2.Welcome], None]) -> Never:
+    """Speak on the stream `call` (of Fleet.Report) until it ends. `welcomed` is called once it is accepted.
+
+    Raises SessionEnded or one of its kinds, and grpc.RpcError.
+    """
+    greeted = await latest.newer_than(0)
+    await _send(call, hello(identity, greeted))
+    welcome = await _welcome(call)
+    welcomed(welcome)
+    outbox = Outbox(greeted, welcome.missing)
+    pause = welcome.heartbeat_seconds or _DEFAULT_HEARTBEAT_SECONDS
+    snapshot = greeted
+    answer: Future[Any] = ensure_future(call.read())
+    change = ensure_future(latest.newer_than(snapshot.version))
+    due = monotonic() + pause
+    try:
+        while True:
+            if (update := outbox.update(snapshot)) is not None:
+                await _send(call, update)
+                due = monotonic() + pause
+            await asyncio.wait({answer, change}, timeout=due - monotonic(), return_when=FIRST_COMPLETED)
+            probed = False
+            if answer.done():
+                probed = _obey(answer.result(), outbox)
+                answer = ensure_future(call.read())
+            if change.done():
+                snapshot = change.result()
+                change = ensure_future(latest.newer_than(snapshot.version))
+            if probed or monotonic() >= due:
+                await _send(call, _HEARTBEAT)
+                due = monotonic() + pause
+    finally:
+        answer.cancel()
+        change.cancel()
+
+
+def _obey(answer: Any, outbox: Outbox) -> bool:
+    """Take a message from the coordinator; True when it wants a sign of life. Raises SessionEnded on the last one."""
+    _raise_if_last(answer)
+    if answer.WhichOneof("kind") == "resend":
+        outbox.forget(answer.resend.sections)
+    return bool(answer.WhichOneof("kind") == "probe")
+
+
+async def _welcome(call: Any) -> fleet_pb2.Welcome:
+    try:
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            answer = await call.read()
+    except TimeoutError:
+        raise SessionEnded(f"no answer to the greeting in {_ANSWER_SECONDS:g} s") from None
+    _raise_if_last(answer)
+    if answer.WhichOneof("kind") != "welcome":
+        raise SessionEnded("the greeting was not answered with a welcome")
+    welcome: fleet_pb2.Welcome = answer.welcome
+    return welcome
+
+
+def _raise_if_last(answer: Any) -> None:
+    if answer is grpc.aio.EOF:
+        raise SessionEnded("the coordinator closed the stream")
+    match answer.WhichOneof("kind"):
+        case "refused":
+            reason = answer.refused.reason
+            known = reason in fleet_pb2.RefusalReason.values()
+            name = fleet_pb2.RefusalReason.Name(reason) if known else str(reason)
+            raise Refused(name.removeprefix("REFUSAL_REASON_"), answer.refused.message)
+        case "not_leader":
+            raise NotLeader(answer.not_leader.address)
+
+
+async def _send(call: Any, message: fleet_pb2.ReportRequest) -> None:
+    try:
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            await call.write(message)
+    except TimeoutError:
+        raise SessionEnded(f"a message could not be sent in {_ANSWER_SECONDS:g} s") from None
+    except asyncio.InvalidStateError:
+        # The stream ended under our hands. What was said last, a refusal for example, may still be unread.
+        _raise_if_last(await call.read())
+        raise SessionEnded("the coordinator closed the stream") from None

@@ -1,0 +1,34 @@
+"""gRPC options that both ends must agree on.
+
+A peer that vanished without a word is noticed by keepalive pings; a server drops clients that ping more often than it
+allows, so the two figures live side by side.
+"""
+
+from typing import Final
+
+MESSAGE_BYTES: Final = 4 << 20
+"""Largest message sent or taken. An inventory of 16 PFs with 64 VFs each is 0.3 MB."""
+
+_KEEPALIVE_MS: Final = 30_000
+_KEEPALIVE_TIMEOUT_MS: Final = 10_000
+
+CHANNEL_OPTIONS: Final[tuple[tuple[str, int], ...]] = (
+    ("grpc.max_receive_message_length", MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MESSAGE_BYTES),
+    ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
+    ("grpc.keepalive_timeout_ms", _KEEPALIVE_TIMEOUT_MS),
+    ("grpc.http2.max_pings_without_data", 0),
+    # A connection of its own for every channel: a new channel then dials at once instead of sharing a back-off.
+    ("grpc.use_local_subchannel_pool", 1),
+)
+
+SERVER_OPTIONS: Final[tuple[tuple[str, int], ...]] = (
+    ("grpc.max_receive_message_length", MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MESSAGE_BYTES),
+    ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
+    ("grpc.keepalive_timeout_ms", _KEEPALIVE_TIMEOUT_MS),
+    ("grpc.http2.min_ping_interval_without_data_ms", _KEEPALIVE_MS // 2),
+    ("grpc.http2.max_pings_without_data", 0),
+    # Two servers on one port would each get half of the connections; the second must fail to bind instead.
+    ("grpc.so_reuseport", 0),
+)
