@@ -1,0 +1,186 @@
+"""Kube: what nicfleet asks of the API server, and nothing else."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal, Self
+
+import msgspec
+
+from coordinator.kube.errors import unreachable
+from coordinator.kube.objects import EVENT, POD, Obj, Ref, Resource, ref_of
+from coordinator.kube.pods import EventNote, decode_events, decode_pods
+from coordinator.kube.transport import JSON, Call, Reachability, Transport, configuration_of
+from coordinator.kube.watching import WatchEvent, watch_events
+from coordinator.workloads import Pod
+
+PAGE_SIZE: Final = 500
+"""Objects in a page of a list: 7 MiB of Nodes."""
+
+Propagation = Literal["Background", "Orphan"]
+
+_METADATA: Final = "application/json;as=PartialObjectMetadata{};g=meta.k8s.io;v=v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a list or watch is about."""
+
+    resource: Resource
+    namespace: str = ""
+    label_selector: str = ""
+    metadata_only: bool = False
+
+    def __str__(self) -> str:
+        return self.resource.plural
+
+
+class _ListMeta(msgspec.Struct, frozen=True, rename="camel"):
+    resource_version: str
+    continue_: str = msgspec.field(default="", name="continue")
+
+
+class Page(msgspec.Struct, frozen=True):
+    """A page of a list. Its parts are required: an answer without them is not a list, and so no proof of absence."""
+
+    kind: str
+    metadata: _ListMeta
+    items: tuple[msgspec.Raw, ...]
+
+    @property
+    def last(self) -> bool:
+        return not self.metadata.continue_
+
+
+_decode_page = msgspec.json.Decoder(Page).decode
+
+
+class Kube:
+    """The API server. Every method raises KubeError; none takes longer than the transport's deadline."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    @classmethod
+    async def connect(cls, kubeconfig: Path | None) -> Self:
+        """By a kubeconfig, or as the Pod's ServiceAccount without one. Sends nothing yet; raises ConfigurationError."""
+        return cls(Transport(await configuration_of(kubeconfig)))
+
+    async def close(self) -> None:
+        await self._transport.close()
+
+    @property
+    def reachability(self) -> Reachability:
+        return self._transport.reachability
+
+    async def get(self, ref: Ref, *, metadata_only: bool = False) -> bytes:
+        accept = _METADATA.format("") if metadata_only else JSON
+        path = ref.resource.path(ref.namespace, ref.name)
+        return await self._transport.call(Call("read", str(ref), "GET", path, accept=accept))
+
+    async def pages(self, source: Source) -> AsyncIterator[Page]:
+        """List consistently, page by page; complete only when a page is `last`. Raises Gone if it expires midway."""
+        query: dict[str, str | int] = {"limit": PAGE_SIZE}
+        while True:
+            page = _page(await self._list(source, query), source)
+            yield page
+            if page.last:
+                return
+            query["continue"] = page.metadata.continue_
+
+    async def can_serve(self, source: Source, resource_version: str) -> None:
+        """Ask whether the server's data are at least as new as ours. Raises Gone if it does not get there."""
+        match: dict[str, str | int] = {
+            "limit": 1,
+            "resourceVersion": resource_version,
+            "resourceVersionMatch": "NotOlderThan",
+        }
+        await self._list(source, match)
+
+    async def watch(self, source: Source, since: str | None, timeout_seconds: int) -> AsyncGenerator[WatchEvent, None]:
+        """Watch from a resourceVersion or, without one, from a complete list that the server sends first.
+
+        The end of that list is a BOOKMARK with `initial_end`. Ends when the server closes the watch, at the latest
+        after `timeout_seconds`. Raises Gone when the resourceVersion has expired; Invalid when the server does not
+        send initial events.
+        """
+        query: dict[str, str | int] = {
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            "timeoutSeconds": timeout_seconds,
+        }
+        if since is None:
+            query |= {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
+        else:
+            query["resourceVersion"] = since
+        accept = _METADATA.format("") if source.metadata_only else JSON
+        call = Call("watch", str(source), "GET", _path(source), query | _selector(source), accept=accept)
+        async with self._transport.stream(call) as stream:
+            async for event in watch_events(stream, str(source)):
+                yield event
+
+    async def apply(self, obj: Obj, *, manager: str, force: bool) -> bytes:
+        """Server-side apply; returns the object as it is now. It is created when it is not there, unless it has a uid.
+
+        Raises Conflict, without `force`, when another manager owns a field with another value.
+        """
+        ref = ref_of(obj)
+        path = ref.resource.path(ref.namespace, ref.name)
+        query = {"fieldManager": manager, "force": "true" if force else "false"}
+        patch = "application/apply-patch+yaml"
+        return await self._transport.call(Call("apply", str(ref), "PATCH", path, query, obj, patch))
+
+    async def json_patch(self, ref: Ref, operations: list[dict[str, Any]], *, manager: str) -> bytes:
+        path = ref.resource.path(ref.namespace, ref.name)
+        query = {"fieldManager": manager}
+        patch = "application/json-patch+json"
+        return await self._transport.call(Call("patch", str(ref), "PATCH", path, query, operations, patch))
+
+    async def replace_status(self, obj: Obj, *, manager: str) -> bytes:
+        """PUT the status of an object that carries its resourceVersion. Raises Conflict when that is not the newest."""
+        ref = ref_of(obj)
+        path = ref.resource.path(ref.namespace, ref.name, "status")
+        query = {"fieldManager": manager}
+        return await self._transport.call(Call("write status of", str(ref), "PUT", path, query, obj))
+
+    async def delete(self, ref: Ref, uid: str, propagation: Propagation) -> bytes:
+        """Delete this very object: another one under its name is a Conflict."""
+        options = {"preconditions": {"uid": uid}, "propagationPolicy": propagation}
+        path = ref.resource.path(ref.namespace, ref.name)
+        return await self._transport.call(Call("delete", str(ref), "DELETE", path, body=options))
+
+    async def create_event(self, event: Obj) -> None:
+        """Raises Conflict when an Event of this name is there already."""
+        ref = ref_of(event)
+        await self._transport.call(Call("create", str(ref), "POST", EVENT.path(ref.namespace), body=event))
+
+    async def pods(self, namespace: str, label_selector: str) -> tuple[Pod, ...]:
+        source = Source(POD, namespace, label_selector)
+        return tuple([pod async for page in self.pages(source) for pod in decode_pods(page.items)])
+
+    async def events(self, namespace: str, field_selector: str) -> tuple[EventNote, ...]:
+        """Events by field selector, e.g. "involvedObject.uid=…,reason=FailedCreate"; the newest last."""
+        query = {"fieldSelector": field_selector}
+        call = Call("list", str(EVENT.plural), "GET", EVENT.path(namespace), query)
+        return decode_events(await self._transport.call(call))
+
+    async def _list(self, source: Source, query: Mapping[str, str | int]) -> bytes:
+        accept = f"{_METADATA.format('List')},{JSON}" if source.metadata_only else JSON
+        return await self._transport.call(
+            Call("list", str(source), "GET", _path(source), {**query, **_selector(source)}, accept=accept)
+        )
+
+
+def _page(body: bytes, source: Source) -> Page:
+    try:
+        return _decode_page(body)
+    except msgspec.MsgspecError as error:
+        raise unreachable("list", str(source), f"its answer is no list: {error}") from error
+
+
+def _path(source: Source) -> str:
+    return source.resource.path(source.namespace)
+
+
+def _selector(source: Source) -> dict[str, str | int]:
+    return {"labelSelector": source.label_selector} if source.label_selector else {}

@@ -1,0 +1,137 @@
+"""What the API server can answer instead of doing it, each as one sentence for a person.
+
+KubeError
+├── Unreachable        no answer within the deadline, a broken connection, or a 5xx
+├── TooManyRequests    429; `retry_after` in seconds
+├── NotFound           404
+├── Conflict           409: somebody else's change, or the object is there already
+├── Gone               410, or a resourceVersion that the server cannot serve (expired, or from its future)
+├── Forbidden          401 and 403
+└── Invalid            400, 415 and 422: the object itself is refused
+"""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import msgspec
+
+
+class StatusCause(msgspec.Struct, frozen=True):
+    reason: str = ""
+    message: str = ""
+    field: str = ""
+
+
+class StatusDetails(msgspec.Struct, frozen=True):
+    kind: str = ""
+    name: str = ""
+    causes: tuple[StatusCause, ...] | None = None
+
+
+class Status(msgspec.Struct, frozen=True, rename="camel"):
+    """metav1.Status, the parts we read."""
+
+    message: str = ""
+    reason: str = ""
+    code: int = 0
+    details: StatusDetails | None = None
+
+    @property
+    def causes(self) -> tuple[StatusCause, ...]:
+        return (self.details.causes if self.details else None) or ()
+
+
+class KubeError(Exception):
+    """A request that did not do what was asked. `str()` is one sentence: request, object, answer and fix."""
+
+    fix: ClassVar[str] = ""
+
+    def __init__(self, action: str, target: str, status: Status) -> None:
+        """`action` is a verb such as "apply"; `target` the object, e.g. "DaemonSet ns/name"."""
+        self.action = action
+        self.target = target
+        self.status = status
+        sentence = f"cannot {action} {target}: {status.message or status.reason or f'HTTP {status.code}'}"
+        super().__init__(f"{sentence}; {self.fix}" if self.fix else sentence)
+
+
+class Unreachable(KubeError):
+    pass
+
+
+class TooManyRequests(KubeError):
+    def __init__(self, action: str, target: str, status: Status, retry_after: float = 1.0) -> None:
+        super().__init__(action, target, status)
+        self.retry_after = retry_after
+
+
+class NotFound(KubeError):
+    @property
+    def namespace_missing(self) -> bool:
+        """It is the namespace that is not there, not the object."""
+        return self.status.details is not None and self.status.details.kind == "namespaces"
+
+    @property
+    def kind_unknown(self) -> bool:
+        """The server does not serve this kind at all: for a missing object it would name the object."""
+        return self.status.details is None or not self.status.details.name
+
+
+class Conflict(KubeError):
+    pass
+
+
+class Gone(KubeError):
+    pass
+
+
+class Forbidden(KubeError):
+    fix = "give nicfleet's ServiceAccount the ClusterRole that is shipped with it"
+
+
+class Invalid(KubeError):
+    pass
+
+
+_BY_CODE: dict[int, type[KubeError]] = {
+    400: Invalid,
+    401: Forbidden,
+    403: Forbidden,
+    404: NotFound,
+    409: Conflict,
+    410: Gone,
+    415: Invalid,
+    422: Invalid,
+}
+
+
+def error_of(action: str, target: str, code: int, headers: Mapping[str, str], body: bytes) -> KubeError:
+    """Translate an answer of 400 and above."""
+    return error_of_status(action, target, _status_in(code, body), _seconds(headers.get("Retry-After")))
+
+
+def error_of_status(action: str, target: str, status: Status, retry_after: float = 1.0) -> KubeError:
+    """Translate a Status, also one that arrives inside a watch."""
+    if any(cause.reason == "ResourceVersionTooLarge" for cause in status.causes):
+        return Gone(action, target, status)
+    if status.code == 429:
+        return TooManyRequests(action, target, status, retry_after)
+    default = Unreachable if status.code >= 500 else KubeError
+    return _BY_CODE.get(status.code, default)(action, target, status)
+
+
+def unreachable(action: str, target: str, why: str) -> Unreachable:
+    return Unreachable(action, target, Status(message=f"the API server does not answer ({why})"))
+
+
+def _status_in(code: int, body: bytes) -> Status:
+    try:
+        status = msgspec.json.decode(body, type=Status)
+    except msgspec.MsgspecError:  # not from the API server itself: a proxy, or its plain text
+        text = " ".join(body[:200].decode(errors="replace").split())
+        return Status(message=text, code=code)
+    return msgspec.structs.replace(status, code=code)
+
+
+def _seconds(retry_after: str | None) -> float:
+    return float(retry_after) if retry_after and retry_after.isdecimal() else 1.0

@@ -1,0 +1,156 @@
+"""Pods and Events, decoded to the few fields that explain why a workload is not complete."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import msgspec
+
+from coordinator.workloads import ContainerState, Pod
+
+
+@dataclass(frozen=True, slots=True)
+class EventNote:
+    """A Kubernetes Event that somebody recorded. `last` is RFC 3339."""
+
+    reason: str
+    message: str
+    kind: str
+    name: str
+    last: str
+
+
+class _Partial(msgspec.Struct, frozen=True, rename="camel"):
+    pass
+
+
+class _Waiting(_Partial, frozen=True):
+    reason: str = ""
+    message: str = ""
+
+
+class _Terminated(_Partial, frozen=True):
+    reason: str = ""
+    message: str = ""
+    exit_code: int | None = None
+
+
+class _State(_Partial, frozen=True):
+    waiting: _Waiting | None = None
+    terminated: _Terminated | None = None
+
+
+class _Container(_Partial, frozen=True):
+    name: str
+    image: str = ""
+    ready: bool = False
+    restart_count: int = 0
+    state: _State | None = None
+    last_state: _State | None = None
+
+
+class _Condition(_Partial, frozen=True):
+    type: str
+    status: str
+    message: str = ""
+
+
+class _Meta(_Partial, frozen=True):
+    name: str
+    namespace: str = ""
+    labels: dict[str, str] | None = None
+    deletion_timestamp: str | None = None
+
+
+class _Spec(_Partial, frozen=True):
+    node_name: str = ""
+
+
+class _Status(_Partial, frozen=True):
+    phase: str = ""
+    start_time: str = ""
+    conditions: tuple[_Condition, ...] | None = None
+    container_statuses: tuple[_Container, ...] | None = None
+    init_container_statuses: tuple[_Container, ...] | None = None
+
+
+class _Pod(_Partial, frozen=True):
+    metadata: _Meta
+    spec: _Spec
+    status: _Status
+
+
+class _Involved(_Partial, frozen=True):
+    kind: str = ""
+    name: str = ""
+
+
+class _Event(_Partial, frozen=True):
+    involved_object: _Involved
+    reason: str = ""
+    message: str | None = ""
+    last_timestamp: str | None = None
+    event_time: str | None = None
+
+
+class _Events(_Partial, frozen=True):
+    items: tuple[_Event, ...]
+
+
+_decode_pod = msgspec.json.Decoder(_Pod).decode
+_decode_events = msgspec.json.Decoder(_Events).decode
+
+
+def decode_pods(items: Iterable[msgspec.Raw]) -> tuple[Pod, ...]:
+    return tuple(_pod(_decode_pod(item)) for item in items)
+
+
+def decode_events(body: bytes) -> tuple[EventNote, ...]:
+    """The Events of a list, the newest last."""
+    notes = [
+        EventNote(
+            event.reason,
+            event.message or "",
+            event.involved_object.kind,
+            event.involved_object.name,
+            event.last_timestamp or event.event_time or "",
+        )
+        for event in _decode_events(body).items
+    ]
+    return tuple(sorted(notes, key=lambda note: note.last))
+
+
+def _pod(pod: _Pod) -> Pod:
+    conditions = {condition.type: condition for condition in pod.status.conditions or ()}
+    ready, scheduled = conditions.get("Ready"), conditions.get("PodScheduled")
+    labels = pod.metadata.labels or {}
+    containers = (*(pod.status.init_container_statuses or ()), *(pod.status.container_statuses or ()))
+    return Pod(
+        namespace=pod.metadata.namespace,
+        name=pod.metadata.name,
+        node=pod.spec.node_name,
+        phase=pod.status.phase,
+        labels=labels,
+        ready=ready is not None and ready.status == "True",
+        started=pod.status.start_time,
+        deleting=pod.metadata.deletion_timestamp is not None,
+        unschedulable=scheduled.message if scheduled is not None and scheduled.status == "False" else "",
+        template_generation=labels.get("pod-template-generation", ""),
+        containers=tuple(_container(container) for container in containers),
+    )
+
+
+def _container(container: _Container) -> ContainerState:
+    now, before = container.state or _State(), container.last_state or _State()
+    waiting = now.waiting or _Waiting()
+    last = now.terminated or before.terminated or _Terminated()
+    return ContainerState(
+        name=container.name,
+        image=container.image,
+        ready=container.ready,
+        restarts=container.restart_count,
+        waiting_reason=waiting.reason,
+        waiting_message=waiting.message,
+        last_reason=last.reason,
+        last_message=last.message,
+        last_exit_code=last.exit_code,
+    )

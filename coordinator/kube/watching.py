@@ -1,0 +1,112 @@
+"""The lines of a watch, decoded one by one."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+import aiohttp
+import msgspec
+
+from coordinator.kube.errors import Status, error_of_status, unreachable
+
+TICK: Final = 10.0
+"""Seconds without a byte after which a watch yields QUIET."""
+
+_INITIAL_END: Final = "k8s.io/initial-events-end"
+
+
+class WatchType(StrEnum):
+    ADDED = "ADDED"
+    MODIFIED = "MODIFIED"
+    DELETED = "DELETED"
+    BOOKMARK = "BOOKMARK"
+    OPENED = "OPENED"
+    """Ours: the server has accepted the watch."""
+    QUIET = "QUIET"
+    """Ours: nothing came for another TICK."""
+
+
+class Meta(msgspec.Struct, frozen=True, rename="camel"):
+    """The metadata by which any object is filed."""
+
+    name: str = ""
+    namespace: str = ""
+    uid: str = ""
+    resource_version: str = ""
+    annotations: dict[str, str] | None = None
+
+    @property
+    def key(self) -> str:
+        """`name`, or `namespace/name`."""
+        return f"{self.namespace}/{self.name}" if self.namespace else self.name
+
+
+class _OnlyMeta(msgspec.Struct, frozen=True):
+    metadata: Meta
+
+
+class _Line(msgspec.Struct, frozen=True):
+    type: str
+    object: msgspec.Raw
+
+
+@dataclass(frozen=True, slots=True)
+class WatchEvent:
+    type: WatchType
+    meta: Meta
+    raw: bytes | msgspec.Raw
+
+    @property
+    def initial_end(self) -> bool:
+        """This bookmark ends the initial list: what has not been sent by now does not exist."""
+        return self.type is WatchType.BOOKMARK and _INITIAL_END in (self.meta.annotations or {})
+
+
+_OPENED: Final = WatchEvent(WatchType.OPENED, Meta(), b"")
+_QUIET: Final = WatchEvent(WatchType.QUIET, Meta(), b"")
+_decode_line = msgspec.json.Decoder(_Line).decode
+_decode_meta = msgspec.json.Decoder(_OnlyMeta).decode
+
+
+def meta_of(raw: bytes | msgspec.Raw) -> Meta:
+    return _decode_meta(raw).metadata
+
+
+async def watch_events(stream: aiohttp.StreamReader, target: str) -> AsyncIterator[WatchEvent]:
+    """Decode events until the stream ends; a half line at its end is not an event. Raises KubeError for ERROR."""
+    yield _OPENED
+    async for line in _lines(stream):
+        yield _QUIET if line is None else _event(line, target)
+
+
+def _event(line: bytes, target: str) -> WatchEvent:
+    try:
+        decoded = _decode_line(line)
+        if decoded.type != "ERROR":
+            return WatchEvent(WatchType(decoded.type), meta_of(decoded.object), decoded.object)
+        status = msgspec.json.decode(decoded.object, type=Status)
+    except ValueError as error:  # of msgspec, or an unknown type
+        raise unreachable("watch", target, f"an event is not readable: {error}") from error
+    raise error_of_status("watch", target, status)
+
+
+async def _lines(stream: aiohttp.StreamReader) -> AsyncIterator[bytes | None]:
+    """Whole lines, and None for each TICK without a byte."""
+    pending = bytearray()
+    while True:
+        try:
+            async with asyncio.timeout(TICK):
+                chunk = await stream.readany()
+        except TimeoutError:
+            yield None
+            continue
+        if not chunk:
+            return
+        pending += chunk
+        *whole, rest = pending.split(b"\n")
+        pending = bytearray(rest)
+        for line in whole:
+            if line:
+                yield bytes(line)

@@ -1,0 +1,131 @@
+"""A Node's JSON (15 KB and more) → the KubeNode that decisions need. Pure."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+
+from coordinator.nodes import KubeNode, Taint
+from nicfleet import names
+
+_FEATURE_LABELS: Final = names.NFD_OWNED_ANNOTATION
+_EPOCH: Final = datetime.fromtimestamp(0, UTC)
+
+
+class _Partial(msgspec.Struct, frozen=True, rename="camel"):
+    pass
+
+
+class _MetadataFields(msgspec.Struct, frozen=True):
+    labels: dict[str, msgspec.Raw] = msgspec.field(default_factory=dict, name="f:labels")
+
+
+class _Fields(msgspec.Struct, frozen=True):
+    metadata: _MetadataFields = msgspec.field(default_factory=_MetadataFields, name="f:metadata")
+
+
+class _Managed(_Partial, frozen=True):
+    manager: str = ""
+    operation: str = ""
+    fields: _Fields = msgspec.field(default_factory=_Fields, name="fieldsV1")
+
+    def label_keys(self) -> Iterable[str]:
+        return (key[2:] for key in self.fields.metadata.labels if key != ".")
+
+
+class _Meta(_Partial, frozen=True):
+    name: str
+    uid: str
+    resource_version: str
+    creation_timestamp: datetime = _EPOCH
+    labels: dict[str, str] | None = None
+    annotations: dict[str, str] | None = None
+    managed_fields: tuple[_Managed, ...] | None = None
+
+
+class _Taint(_Partial, frozen=True):
+    key: str
+    effect: str
+    value: str = ""
+
+
+class _Spec(_Partial, frozen=True):
+    taints: tuple[_Taint, ...] | None = None
+
+
+class _Address(_Partial, frozen=True):
+    type: str
+    address: str
+
+
+class _NodeInfo(_Partial, frozen=True):
+    architecture: str = ""
+    container_runtime_version: str = ""
+
+
+class _Status(_Partial, frozen=True):
+    addresses: tuple[_Address, ...] | None = None
+    allocatable: dict[str, str] | None = None
+    node_info: _NodeInfo = _NodeInfo()
+
+
+class _Node(_Partial, frozen=True):
+    metadata: _Meta
+    spec: _Spec = _Spec()
+    status: _Status = _Status()
+
+
+_decode = msgspec.json.Decoder(_Node).decode
+
+
+def is_ours(key: str) -> bool:
+    """Whether nicfleet may write this label key at all."""
+    return key in names.LABEL_KEYS or key.startswith(names.LABEL_PREFIXES)
+
+
+def decode_node(raw: bytes | msgspec.Raw) -> KubeNode:
+    node = _decode(raw)
+    meta, status = node.metadata, node.status
+    labels = meta.labels or {}
+    managed = meta.managed_fields or ()
+    return KubeNode(
+        name=meta.name,
+        uid=meta.uid,
+        resource_version=meta.resource_version,
+        created=meta.creation_timestamp,
+        labels=labels,
+        owned=frozenset(key for entry in managed if _is_our_apply(entry) for key in entry.label_keys()),
+        others=_other_owners(managed),
+        nfd_keys=_claimed_by_nfd(meta.annotations or {}),
+        taints=tuple(Taint(taint.key, taint.value, taint.effect) for taint in node.spec.taints or ()),
+        internal_ips=tuple(a.address for a in status.addresses or () if a.type == "InternalIP"),
+        # Only extended resources have a domain in their name; cpu, memory and the like decide nothing here.
+        allocatable={key: value for key, value in (status.allocatable or {}).items() if "/" in key},
+        architecture=status.node_info.architecture or labels.get(names.ARCH_LABEL, ""),
+        runtime=status.node_info.container_runtime_version,
+    )
+
+
+def _is_our_apply(entry: _Managed) -> bool:
+    return entry.manager == names.LABELS_MANAGER and entry.operation == "Apply"
+
+
+def _other_owners(managed: Iterable[_Managed]) -> dict[str, tuple[str, ...]]:
+    owners: dict[str, set[str]] = {}
+    for entry in managed:
+        if not _is_our_apply(entry):
+            for key in filter(is_ours, entry.label_keys()):
+                owners.setdefault(key, set()).add(entry.manager)
+    return {key: tuple(sorted(managers)) for key, managers in owners.items()}
+
+
+def _claimed_by_nfd(annotations: dict[str, str]) -> frozenset[str]:
+    """The keys in NFD's records; it leaves its own prefix out of them."""
+    return frozenset(
+        key if "/" in key else names.NFD + key
+        for name, value in annotations.items()
+        if name == _FEATURE_LABELS or name.endswith("." + _FEATURE_LABELS)
+        for key in value.split(",")
+        if key
+    )

@@ -1,0 +1,70 @@
+"""What became of one desired or superfluous object in a pass, and why the API server refused, in words."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from coordinator.kube.errors import KubeError, NotFound
+from coordinator.kube.objects import Ref
+from coordinator.live import LiveObject
+from nicfleet.reasons import Finding, Reason
+
+
+class Action(StrEnum):
+    UNCHANGED = "unchanged"
+    CREATED = "created"
+    UPDATED = "updated"
+    REPAIRED = "repaired"
+    """Somebody had changed it; `finding` is DriftRepaired and says who."""
+    RECREATED = "recreated"
+    DELETED = "deleted"
+    WAITING = "waiting"
+    """Not yet as desired and nobody's fault: it is being deleted, or its repair has to wait."""
+    REFUSED = "refused"
+    """Not as desired; `finding` says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    ref: Ref
+    action: Action
+    finding: Finding | None = None
+    again: float | None = None
+    """Seconds after which another look is due, even if no watch says so."""
+
+    @property
+    def written(self) -> bool:
+        """The object was written in this pass: counters known of it are of the time before."""
+        return self.action in {Action.CREATED, Action.UPDATED, Action.REPAIRED, Action.RECREATED}
+
+
+def refused(ref: Ref, error: KubeError) -> Outcome:
+    """The API server does not let us write it."""
+    if isinstance(error, NotFound) and error.namespace_missing:
+        message = f'namespace "{ref.namespace}" does not exist; create it: kubectl create namespace {ref.namespace}'
+        return Outcome(ref, Action.REFUSED, Finding(Reason.NamespaceMissing, message))
+    if isinstance(error, NotFound) and error.kind_unknown:
+        message = (
+            f"cannot apply {ref}: the cluster does not know {ref.resource.api_version} {ref.kind}; install its CRD"
+        )
+        return Outcome(ref, Action.REFUSED, Finding(Reason.ApplyFailed, message))
+    return Outcome(ref, Action.REFUSED, Finding(Reason.ApplyFailed, str(error)))
+
+
+def belongs_to_another(live: LiveObject) -> Outcome:
+    ref = live.ref
+    where = f" -n {ref.namespace}" if ref.namespace else ""
+    message = (
+        f"{ref} belongs to {live.holder} and is left alone; remove it there, or delete it: "
+        f"kubectl delete {ref.kind.lower()}{where} {ref.name}"
+    )
+    return Outcome(ref, Action.REFUSED, Finding(Reason.ObjectConflict, message))
+
+
+def repaired(ref: Ref, why: str) -> Outcome:
+    return Outcome(ref, Action.REPAIRED, Finding(Reason.DriftRepaired, f"{ref} was put back: {why}"))
+
+
+def contested(ref: Ref, why: str, wait: float) -> Outcome:
+    """Drift that comes back after each repair."""
+    message = f"{ref} is changed again after each repair ({why}); find out who does it, or change the policy instead"
+    return Outcome(ref, Action.WAITING, Finding(Reason.DriftRepaired, message), again=wait)

@@ -1,0 +1,111 @@
+"""WorkQueue: keys to look at, each at most once in line and by one worker at a time.
+
+A key says "look again", not what happened, so ten nudges before a look are one look, and a nudge during a look is one
+more after it.
+"""
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Hashable
+from random import Random
+from typing import Generic, TypeVar
+
+from coordinator.backoff import Backoff
+from coordinator.kube.errors import KubeError
+
+log = logging.getLogger(__name__)
+
+K = TypeVar("K", bound=Hashable)
+
+
+class WorkQueue(Generic[K]):
+    """Two lines, urgent before bulk; delays; backoff per failing key."""
+
+    def __init__(self, random: Random) -> None:
+        self._random = random
+        self._urgent: OrderedDict[K, None] = OrderedDict()
+        self._bulk: OrderedDict[K, None] = OrderedDict()
+        self._delayed: dict[K, asyncio.TimerHandle] = {}
+        self._working: set[K] = set()
+        self._again: dict[K, bool] = {}  # asked for while at work → urgent
+        self._backoff: dict[K, Backoff] = {}
+        self._ready = asyncio.Event()
+
+    def __len__(self) -> int:
+        """Keys in line, without those at work or delayed."""
+        return len(self._urgent) + len(self._bulk)
+
+    @property
+    def idle(self) -> bool:
+        """Nothing in line and nothing at work; delayed keys may be."""
+        return not len(self) and not self._working
+
+    def add(self, key: K, *, urgent: bool = False) -> None:
+        """Look at this key as soon as possible; also if it is delayed or backs off, since something has changed."""
+        if (timer := self._delayed.pop(key, None)) is not None:
+            timer.cancel()
+        if key in self._working:
+            self._again[key] = urgent or self._again.get(key, False)
+        elif urgent:
+            self._bulk.pop(key, None)
+            self._urgent[key] = None
+        elif key not in self._urgent:
+            self._bulk[key] = None
+        self._ready.set()
+
+    def add_later(self, key: K, delay: float) -> None:
+        """Look at this key in `delay` seconds, unless it is in line or due sooner."""
+        loop = asyncio.get_running_loop()
+        if key in self._urgent or key in self._bulk or key in self._again:
+            return
+        if (timer := self._delayed.get(key)) is not None:
+            if timer.when() <= loop.time() + delay:
+                return
+            timer.cancel()
+        self._delayed[key] = loop.call_later(delay, self._due, key)
+
+    async def run(self, handle: Callable[[K], Awaitable[float | None]], workers: int) -> None:
+        """Work for ever. `handle` returns the seconds after which to look again, or None.
+
+        An exception concerns its key alone: it is logged once, and the key comes again after a backoff.
+        """
+        async with asyncio.TaskGroup() as group:
+            for _ in range(workers):
+                group.create_task(self._work(handle))
+
+    async def _work(self, handle: Callable[[K], Awaitable[float | None]]) -> None:
+        while True:
+            key = await self._take()
+            try:
+                again = await self._handled(key, handle)
+            finally:
+                self._working.discard(key)
+            if key in self._again:
+                self.add(key, urgent=self._again.pop(key))
+            elif again is not None:
+                self.add_later(key, again)
+
+    async def _take(self) -> K:
+        while not len(self):
+            self._ready.clear()
+            await self._ready.wait()
+        key, _ = (self._urgent or self._bulk).popitem(last=False)
+        self._working.add(key)
+        return key
+
+    async def _handled(self, key: K, handle: Callable[[K], Awaitable[float | None]]) -> float | None:
+        try:
+            again = await handle(key)
+        except KubeError as error:
+            log.warning("key failed", extra={"key": str(key), "error": str(error)})
+        except Exception:
+            log.exception("key crashed", extra={"key": str(key)})
+        else:
+            self._backoff.pop(key, None)
+            return again
+        return self._backoff.setdefault(key, Backoff(self._random)).next()
+
+    def _due(self, key: K) -> None:
+        del self._delayed[key]
+        self.add(key)

@@ -1,0 +1,270 @@
+"""Reflector: a kind's objects as the API server has them, kept by list and watch.
+
+Absence is never guessed. An object is gone only when a DELETED event says so or when it is missing from a list that is
+*proved* complete: by the bookmark that ends the initial events, or by the last page of a consistent list. A list that
+breaks, expires midway or answers nonsense changes nothing.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from random import Random
+from typing import Final, Generic, TypeVar
+
+import msgspec
+
+from coordinator.backoff import Backoff
+from coordinator.kube.client import Kube, Source
+from coordinator.kube.errors import Gone, Invalid, KubeError, NotFound, TooManyRequests, Unreachable, unreachable
+from coordinator.kube.watching import TICK, Meta, WatchEvent, WatchType, meta_of
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+WATCH_SECONDS: Final = (300, 600)
+"""The server ends a watch after a time out of this range, so that not all watches end at once."""
+
+QUIET_SECONDS: Final = 150.0
+"""A healthy server sends a bookmark about every minute. After this silence we ask whether it still knows our position:
+one restored from an older copy of its data would keep a watch open, answer 200, and say nothing."""
+
+UNKNOWN_KIND_SECONDS: Final = 30.0
+"""How often to look for a kind whose CRD is not installed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry(Generic[T]):
+    uid: str
+    version: int
+    value: T
+
+
+class Reflector(Generic[T]):
+    """Objects of one Source by key (`name` or `namespace/name`), decoded.
+
+    `on_change(key, old, new)` is called for each change, with None for an object that is not there. It must not block.
+    """
+
+    def __init__(
+        self,
+        kube: Kube,
+        source: Source,
+        decode: Callable[[bytes | msgspec.Raw], T],
+        on_change: Callable[[str, T | None, T | None], None],
+        random: Random,
+    ) -> None:
+        self.source = source
+        self.synced = asyncio.Event()
+        """The first complete list has been seen. It stays set: what is known stays true while the server is away."""
+        self.failing_since: float | None = None
+        """Monotonic seconds; None while the watch works."""
+        self._kube = kube
+        self._decode = decode
+        self._on_change = on_change
+        self._random = random
+        self._backoff = Backoff(random, ceiling=30.0)
+        self._entries: dict[str, _Entry[T]] = {}
+        self._written: set[str] = set()  # keys learned from our own writes since the current list began
+        self._position: str | None = None
+        self._sends_initial_events = True
+
+    def __getitem__(self, key: str) -> T:
+        return self._entries[key].value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def get(self, key: str) -> T | None:
+        entry = self._entries.get(key)
+        return entry.value if entry else None
+
+    def values(self) -> Iterator[T]:
+        return (entry.value for entry in self._entries.values())
+
+    def snapshot(self) -> Mapping[str, T]:
+        return {key: entry.value for key, entry in self._entries.items()}
+
+    def learn(self, raw: bytes) -> T:
+        """Take in the API server's answer to our own write, before the watch tells of it."""
+        meta, value = meta_of(raw), self._decode(raw)
+        self._written.add(meta.key)
+        self._store(meta, value)
+        return value
+
+    def forget(self, key: str, uid: str) -> None:
+        """Drop an object that the API server has confirmed to be gone."""
+        entry = self._entries.get(key)
+        if entry is not None and entry.uid == uid:
+            self._drop(key)
+
+    async def run(self) -> None:
+        """List and watch for ever; every failure is waited out."""
+        while True:
+            position = self._position
+            try:
+                await self._follow()
+            except Gone:
+                self._position = None
+                log.info("watch expired, listing again", extra={"kind": self.source.resource.kind})
+                await asyncio.sleep(self._backoff.next())
+            except KubeError as error:
+                await self._wait_out(error)
+            else:
+                if self._position == position:  # the server ends watches as soon as they begin
+                    await asyncio.sleep(self._backoff.next())
+
+    async def _follow(self) -> None:
+        """Stay in step until the watch ends. Raises KubeError."""
+        if self._position is None and not self._sends_initial_events:
+            await self._list()
+        try:
+            await self._watch()
+        except Invalid:
+            if self._position is not None:
+                raise
+            self._sends_initial_events = False
+            log.info("server sends no initial events, listing in pages", extra={"kind": self.source.resource.kind})
+
+    async def _wait_out(self, error: KubeError) -> None:
+        kind = self.source.resource.kind
+        if isinstance(error, NotFound) and error.kind_unknown and self.source.resource.optional:
+            # No CRD, so no objects; those that are known are kept until a list proves them gone.
+            self._in_step()
+            await asyncio.sleep(UNKNOWN_KIND_SECONDS)
+            return
+        if self.failing_since is None:
+            self.failing_since = time.monotonic()
+            log.warning("watch failed", extra={"kind": kind, "error": str(error)})
+        delay = self._backoff.next()
+        if isinstance(error, TooManyRequests):
+            delay = max(delay, error.retry_after)
+        await asyncio.sleep(delay)
+        if self._position is not None and isinstance(error, Unreachable):
+            await self._check_position()
+
+    async def _check_position(self) -> None:
+        """After an outage the server may have come back with older data than ours: then its watch would be silent."""
+        try:
+            await self._kube.can_serve(self.source, str(self._position))
+        except Gone:
+            log.warning("server lost data, listing again", extra={"kind": self.source.resource.kind})
+            self._position = None
+        except KubeError:
+            return  # still away; the next attempt tells
+
+    async def _list(self) -> None:
+        """The paged list; complete or it raises."""
+        self._written.clear()
+        found: dict[str, WatchEvent] = {}
+        version = ""
+        async for page in self._kube.pages(self.source):
+            for raw in page.items:
+                meta = meta_of(raw)
+                found[meta.key] = WatchEvent(WatchType.ADDED, meta, raw)
+            version = page.metadata.resource_version
+        self._replace(found, version)
+
+    async def _watch(self) -> None:
+        listing: dict[str, WatchEvent] | None = None
+        if self._position is None:
+            listing = {}
+            self._written.clear()
+        silence = 0.0
+        events = self._kube.watch(self.source, self._position, self._random.randint(*WATCH_SECONDS))
+        async with aclosing(events):
+            async for event in events:
+                if event.type is WatchType.QUIET:
+                    silence += TICK
+                    await self._bear(silence, listing)
+                    continue
+                silence = 0.0
+                listing = self._take(event, listing)
+        if listing is not None:
+            raise unreachable("list", str(self.source), "the list ended before it was complete")
+
+    async def _bear(self, silence: float, listing: dict[str, WatchEvent] | None) -> None:
+        if listing is not None:
+            raise unreachable("list", str(self.source), "the list stopped before its end")
+        if silence % QUIET_SECONDS < TICK:
+            await self._kube.can_serve(self.source, str(self._position))
+
+    def _take(self, event: WatchEvent, listing: dict[str, WatchEvent] | None) -> dict[str, WatchEvent] | None:
+        """File one event; return the list that is still growing, or None."""
+        if event.type is WatchType.OPENED:
+            if listing is None:
+                self._in_step()
+            return listing
+        if listing is None:
+            self._apply(event)
+            return None
+        if event.type is WatchType.BOOKMARK:
+            if event.initial_end:
+                self._replace(listing, event.meta.resource_version)
+                return None
+        elif event.type is WatchType.DELETED:
+            listing.pop(event.meta.key, None)
+        else:
+            listing[event.meta.key] = event
+        return listing
+
+    def _apply(self, event: WatchEvent) -> None:
+        key, version = event.meta.key, event.meta.resource_version
+        if event.type is WatchType.DELETED:
+            entry = self._entries.get(key)
+            if entry is not None and entry.version <= int(version):
+                self._drop(key)
+        elif event.type is not WatchType.BOOKMARK:
+            self._decode_and_store(event)
+        self._position = version
+
+    def _replace(self, found: Mapping[str, WatchEvent], version: str) -> None:
+        """A complete list has come. What it lacks is gone, unless we wrote it after the list was made."""
+        listed_at = int(version)
+        for key in [key for key in self._entries if key not in found]:
+            if not (key in self._written and self._entries[key].version > listed_at):
+                self._drop(key)
+        for key, event in found.items():
+            if key not in self._written:
+                self._forget_version(key, event.meta)
+            self._decode_and_store(event)
+        self._position = version
+        self._in_step()
+
+    def _forget_version(self, key: str, meta: Meta) -> None:
+        """A restored server counts from an older number: a complete list counts more than what we had."""
+        entry = self._entries.get(key)
+        if entry is not None and entry.version > int(meta.resource_version):
+            self._entries[key] = _Entry(entry.uid, 0, entry.value)
+
+    def _decode_and_store(self, event: WatchEvent) -> None:
+        try:
+            value = self._decode(event.raw)
+        except msgspec.MsgspecError:
+            # One object that we cannot read must not blind us to all the others.
+            log.exception("object not understood, keeping what was known", extra={"key": event.meta.key})
+            return
+        self._store(event.meta, value)
+
+    def _store(self, meta: Meta, value: T) -> None:
+        old, version = self._entries.get(meta.key), int(meta.resource_version)
+        if old is not None and old.version >= version and old.uid == meta.uid:
+            return  # our own write has been learned already
+        self._entries[meta.key] = _Entry(meta.uid, version, value)
+        self._on_change(meta.key, old.value if old else None, value)
+
+    def _drop(self, key: str) -> None:
+        self._on_change(key, self._entries.pop(key).value, None)
+
+    def _in_step(self) -> None:
+        if self.failing_since is not None:
+            log.info("watch works again", extra={"kind": self.source.resource.kind})
+        self.failing_since = None
+        self._backoff.reset()
+        self.synced.set()

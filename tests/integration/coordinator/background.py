@@ -1,0 +1,25 @@
+"""Endless coroutines for the length of a test, and waiting for what they do."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+
+@asynccontextmanager
+async def running(coroutine: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run it beside the block; should it fail before the block ends, the test fails with its error."""
+    task = asyncio.create_task(coroutine)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def eventually(holds: Callable[[], object], seconds: float = 10.0) -> None:
+    """Wait until it holds; fails after `seconds`."""
+    async with asyncio.timeout(seconds):
+        while not holds():  # noqa: ASYNC110  what it looks at has no event to wait for
+            await asyncio.sleep(0.02)

@@ -1,0 +1,71 @@
+"""The coordinator's client and caches against the real API server, as its own ServiceAccount."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from coordinator.apply import Applier
+from coordinator.kube.client import Kube
+from coordinator.limiter import Limiter
+from coordinator.object_index import ObjectIndex
+from nicfleet import names
+from tests.controlplane.cluster import ControlPlane
+from tests.integration.coordinator.background import running
+
+DEPLOY = Path(__file__).parents[3] / "deploy"
+
+
+@pytest.fixture(scope="package")
+def installed(cluster: ControlPlane) -> Iterator[ControlPlane]:
+    """CRDs, namespace and rights, as a user installs them."""
+    cluster.kubectl("apply", "-f", str(DEPLOY / "manifests/namespace.yaml"))
+    cluster.kubectl("apply", "-f", str(DEPLOY / "manifests"), "-f", str(DEPLOY / "crds"))
+    cluster.kubectl("wait", "--for=condition=Established", "crd", "nicclusterpolicies.mellanox.com", "--timeout=20s")
+    yield cluster
+    cluster.kubectl("delete", "-f", str(DEPLOY / "manifests"), "-f", str(DEPLOY / "crds"))
+
+
+@pytest.fixture(scope="package")
+def kubeconfig(installed: ControlPlane) -> Path:
+    return installed.service_account_kubeconfig(names.DEFAULT_NAMESPACE, "nicfleet-coordinator")
+
+
+@pytest.fixture(scope="package")
+def policy(installed: ControlPlane) -> dict[str, Any]:
+    """A policy that owns the tests' objects; without it the garbage collector would take them."""
+    body = {
+        "apiVersion": "mellanox.com/v1alpha1",
+        "kind": "NicClusterPolicy",
+        "metadata": {"name": names.POLICY_NAME},
+        "spec": {},
+    }
+    installed.apply(body)
+    found: dict[str, Any] = installed.get("nicclusterpolicy", names.POLICY_NAME)
+    return found
+
+
+@pytest.fixture
+async def kube(kubeconfig: Path) -> AsyncIterator[Kube]:
+    client = await Kube.connect(kubeconfig)
+    yield client
+    await client.close()
+
+
+@pytest.fixture
+async def index(kube: Kube) -> AsyncIterator[ObjectIndex]:
+    """In sync, and kept so."""
+    found = ObjectIndex(kube, lambda ref, old, new: None, Random(1))
+    async with running(found.run()):
+        async with asyncio.timeout(10):
+            for reflector in found.reflectors:
+                await reflector.synced.wait()
+        yield found
+
+
+@pytest.fixture
+def applier(kube: Kube, index: ObjectIndex) -> Applier:
+    return Applier(kube, index, Limiter())
