@@ -55,6 +55,11 @@ def pools_of(
     return tuple(sorted(pools, key=lambda pool: pool.name)), tuple(unlabelled)
 
 
+def admits_driver(spec: NicClusterPolicySpec, node: KubeNode) -> bool:
+    """Whether driver pods may run on the node, by NIC label, node affinity and tolerations."""
+    return bool(_admitted(spec, (node,)))
+
+
 def _admitted(spec: NicClusterPolicySpec, nodes: Iterable[KubeNode]) -> list[KubeNode]:
     """NIC nodes that driver pods may run on, sorted by name."""
     pod_spec = {

@@ -5,6 +5,7 @@ Types, enums and upstream's rules: the fact sheet of the API, sections 2.7, 2.8 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from coordinator.readiness import Level, Verdict, overall
@@ -56,6 +57,57 @@ def ignored_status(reason: str, generation: int, previous: Mapping[str, Any], no
         "reason": reason,
         "conditions": _dated([condition], generation, previous, now),
     }
+
+
+def invalid_status(message: str, generation: int, previous: Mapping[str, Any], now: str) -> Status:
+    """The status of a policy that cannot be read."""
+    condition = _condition("Ready", "False", Reason.InvalidSpec, message)
+    return {
+        "state": str(Level.ERROR),
+        "reason": message,
+        "conditions": _dated([condition], generation, previous, now),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """A condition that now says something else than before."""
+
+    condition: str
+    reason: str
+    message: str
+    warning: bool
+
+    @property
+    def eventful(self) -> bool:
+        """Worth an Event too: a component that became ready is not, the whole is."""
+        return self.reason != Reason.ComponentReady
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """For a log line."""
+        return {"condition": self.condition, "reason": self.reason, "why": self.message}
+
+
+def transitions(status: Mapping[str, Any], previous: Mapping[str, Any]) -> list[Transition]:
+    """The conditions whose status or reason changed; of the summaries only `Ready` becoming True and `Verified`.
+
+    `Progressing`, `Degraded` and a `Ready` that is False repeat what the states' own conditions say.
+    """
+    before = {c["type"]: (c["status"], c["reason"]) for c in previous.get("conditions") or ()}
+    degraded = {c["reason"] for c in status["conditions"] if c["type"] == "Degraded" and c["status"] == "True"}
+    return [
+        Transition(c["type"], c["reason"], c["message"] or f"{c['type']} is {c['status']}", c["reason"] in degraded)
+        for c in status["conditions"]
+        if before.get(c["type"]) != (c["status"], c["reason"]) and not _repeats(c)
+    ]
+
+
+def _repeats(condition: Mapping[str, Any]) -> bool:
+    kind, reason = condition["type"], condition["reason"]
+    if kind == "Ready":
+        return condition["status"] == "False" and reason not in (Reason.PolicyIgnored, Reason.InvalidSpec)
+    return kind in ("Progressing", "Degraded") or reason == Reason.NotReady
 
 
 def judged_generation(status: Mapping[str, Any]) -> int:

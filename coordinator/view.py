@@ -36,6 +36,8 @@ class LiveWorkload:
     pod_spec: Mapping[str, Any]
     """spec.template.spec of the desired object."""
     placement: Placement
+    waiting: tuple[str, ...] = ()
+    """Nodes that it will run on once their driver is loaded: all but the wait label is as its selector asks."""
     live: Workload | None = None
     pods: tuple[Pod, ...] = ()
     refusal: str = ""

@@ -41,6 +41,7 @@ class Reason(StrEnum):
     PodRefused = "PodRefused"
     NodeExcludedByTaint = "NodeExcludedByTaint"
     DriverPodsOutdated = "DriverPodsOutdated"
+    WaitingForDriver = "WaitingForDriver"
 
     # What the agents see of the driver.
     DriverNotLoaded = "DriverNotLoaded"

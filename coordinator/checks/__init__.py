@@ -26,6 +26,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     workloads.pod_refused,
     workloads.driver_pods_outdated,
     workloads.not_rolled_out,
+    workloads.waiting_for_driver,
     driver.evidence_contradicts,
     driver.registration_directory_missing,
 )

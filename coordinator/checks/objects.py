@@ -27,7 +27,7 @@ def no_matching_nodes(view: StateView) -> Finding | None:
     """Nothing to do is not an error, but a user who expected something must read why."""
     for workload in view.workloads:
         placement = workload.placement
-        if workload.is_daemonset and not placement.admitted and not placement.tainted:
+        if workload.is_daemonset and not (placement.admitted or placement.tainted or workload.waiting):
             return Finding(Reason.NoMatchingNodes, f"{workload.title} runs nowhere: {_missing_labels(workload, view)}")
     return None
 

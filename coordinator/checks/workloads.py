@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from coordinator.text import one_line, registry_answer
 from coordinator.view import LiveWorkload, StateView
 from coordinator.workloads import ContainerState, Pod
+from nicfleet.names import WAIT_LABEL
 from nicfleet.reasons import Finding, Reason, name_nodes
 
 _PULL_REASONS = frozenset(
@@ -88,6 +89,14 @@ def not_rolled_out(view: StateView) -> Finding | None:
     for workload in view.workloads:
         if not workload.rolled_out:
             return _rolling_out(workload)
+    return None
+
+
+def waiting_for_driver(view: StateView) -> Finding | None:
+    for workload in view.workloads:
+        if workload.waiting:
+            text = f"{workload.title} waits for the driver on {{nodes}} (label {WAIT_LABEL} is not false there)"
+            return Finding.about(Reason.WaitingForDriver, text, workload.waiting)
     return None
 
 

@@ -196,6 +196,15 @@ NOT_READY = [
         id="the DaemonSet controller has not heard of a node yet",
     ),
     pytest.param(
+        view(node("a"), node("b"), workloads=(workload("a", waiting=("b",)),)),
+        Level.NOT_READY,
+        "WaitingForDriver",
+        "DaemonSet mofed-ds waits for the driver on b (label network.nvidia.com/operator.mofed.wait is not false "
+        "there)",
+        ("b",),
+        id="a device plugin whose node has no driver yet",
+    ),
+    pytest.param(
         view(node("a"), node("b", replace(LOADED, flavour=Flavour.INBOX))),
         Level.NOT_READY,
         "DriverNotLoaded",

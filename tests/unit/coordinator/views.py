@@ -60,7 +60,7 @@ def workload(
         name,
         {"nodeSelector": {NIC_LABEL: "true"}} | dict(pod_spec or {}),
         Placement(tuple(sorted(nodes)), tainted or {}),
-        replace(seen, **(live or {})),
+        live=replace(seen, **(live or {})),
     )
     return replace(whole, **changes)
 

@@ -1,0 +1,243 @@
+"""The coordinator, put together: which part hears of what, and who does the work.
+
+watches ─┬─> fleet <── agents' streams        a change of a node  ─> its labels   (urgent when hardware changed)
+             └─> stores                            a change that matters ─> the policy (several at once: one pass)
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from random import Random
+from typing import Any, Final, NamedTuple
+
+import msgspec
+from pydantic import ValidationError
+
+from coordinator.apply import Applier
+from coordinator.cluster import Cluster
+from coordinator.driver_pods import DriverPods
+from coordinator.fleet import Fleet, Snapshot
+from coordinator.http import FleetCollector, registry, serve_http
+from coordinator.kube.client import Kube, Source
+from coordinator.kube.objects import NIC_CLUSTER_POLICY, NODE, Ref
+from coordinator.kubernetes_events import EventRecorder
+from coordinator.labeller import Labeller
+from coordinator.limiter import Limiter
+from coordinator.live import LiveObject
+from coordinator.node_decoding import decode_node
+from coordinator.node_labels import NodeLabels
+from coordinator.nodes import KubeNode
+from coordinator.object_index import ObjectIndex
+from coordinator.policy import NicClusterPolicy, NicClusterPolicySpec
+from coordinator.preflight import require_crd
+from coordinator.queue import WorkQueue
+from coordinator.readiness import Level
+from coordinator.reconcile import Deps, Policy, Reconciler
+from coordinator.render import Renderer
+from coordinator.server import Server, serve
+from coordinator.settings import Settings
+from coordinator.views import FleetView, LabelStatus
+from coordinator.watch import Reflector
+from nicfleet.inventory import NodeName
+from nicfleet.names import NIC_LABEL, POLICY_NAME
+
+log = logging.getLogger(__name__)
+
+POLICY_DELAY: Final = 0.1
+"""Seconds in which causes for a pass are merged into one."""
+
+LABEL_WORKERS: Final = 16
+"""As many as the limiter ever lets write at once."""
+
+HEALTH_SECONDS: Final = 1.0
+
+
+class Key(NamedTuple):
+    """Something to look at: a Node's labels or a policy."""
+
+    kind: str
+    name: str
+
+
+class Coordinator:
+    """Owns every part and its lifetime."""
+
+    def __init__(self, kube: Kube, settings: Settings) -> None:
+        random = Random()
+        self._kube = kube
+        self._settings = settings
+        self._queue = WorkQueue[Key](random)
+        self._fleet = Fleet(_now, self._node_changed)
+        self._nodes = Reflector(kube, Source(NODE), decode_node, self._kube_node_changed, random)
+        self._policies: Reflector[Policy] = Reflector(
+            kube, Source(NIC_CLUSTER_POLICY), msgspec.json.decode, self._policy_changed, random
+        )
+        self._index = ObjectIndex(kube, self._object_changed, random)
+        self._limiter = Limiter()
+        self._spec: NicClusterPolicySpec | None = None
+        self._hardware: set[str] = set()  # nodes whose hardware changed since their labels were last looked at
+        self._driver_pods = DriverPods(kube, settings.namespace, self._relabel)
+        self._labels = NodeLabels(
+            fleet=self._fleet,
+            mode=settings.label_mode,
+            policies_known=self._policies.synced.is_set,
+            spec=lambda: self._spec,
+            driver_pod_ready=self._driver_pods.ready,
+            clock=_now,
+        )
+        self._labeller = Labeller(kube, self._nodes, self._limiter, self._labels.change)
+        self._reconciler = Reconciler(self._deps(settings))
+        self._view = FleetView(self._fleet, _now, self._label_status, self._reconciler.status)
+
+    async def run(self, started: Callable[[Server], None]) -> None:
+        """Serve and work until cancelled. Raises CannotListen, OSError or CrdUnusable when it cannot begin."""
+        server = await serve(self._settings.grpc_listen, self._fleet, self._view)
+        metrics = registry(FleetCollector(self._fleet.snapshots, self._policy_ready))
+        web = await serve_http(self._settings.http_listen, metrics, self.unhealthy)
+        try:
+            started(server)
+            await require_crd(self._kube, NIC_CLUSTER_POLICY)
+            async with asyncio.TaskGroup() as group:
+                for reflector in (self._nodes, self._policies):
+                    group.create_task(reflector.run())
+                group.create_task(self._index.run())
+                group.create_task(self._queue.run(self._handle, LABEL_WORKERS))
+                group.create_task(self._announce_sync())
+                group.create_task(self._tell_health(server))
+        finally:
+            await server.stop(grace=1.0)
+            await web.cleanup()
+
+    def unhealthy(self) -> str:
+        """Why the coordinator cannot speak the truth now; "" when it can."""
+        if not self._kube.reachability.ok:
+            return f"the API server does not answer: {self._kube.reachability.failure or 'not asked yet'}"
+        behind = [r for r in self._reflectors() if not r.synced.is_set() or r.failing_since is not None]
+        if behind:
+            return f"watches are not in sync: {', '.join(sorted(r.source.resource.plural for r in behind))}"
+        return ""
+
+    # Who hears of what.
+
+    def _node_changed(self, name: NodeName, hardware: bool) -> None:
+        """The fleet knows something new of a node."""
+        if hardware:
+            self._hardware.add(name)
+        self._queue.add(Key("Node", name), urgent=hardware)
+        self._view.changed(name)
+        snapshot = self._fleet.snapshot(name)
+        if snapshot is None or _has_nic(snapshot):
+            self._reconcile_soon()
+
+    def _kube_node_changed(self, name: str, old: KubeNode | None, new: KubeNode | None) -> None:
+        if new is None or (old is not None and old.uid != new.uid):
+            self._fleet.node_gone(NodeName(name))
+        if old is not None and (new is None or old.uid != new.uid):
+            self._labeller.forget(old.uid)
+        if new is not None:
+            self._fleet.node_seen(new)
+
+    def _policy_changed(self, name: str, old: Policy | None, new: Policy | None) -> None:
+        if old is not None and new is not None and old["metadata"]["generation"] == new["metadata"]["generation"]:
+            return
+        if name == POLICY_NAME:
+            self._spec = _spec_of(new)
+            self._relabel(self._nodes)
+        self._queue.add(Key("NicClusterPolicy", name))
+
+    def _object_changed(self, ref: Ref, old: LiveObject | None, new: LiveObject | None) -> None:
+        self._reconcile_soon()
+
+    def _reconcile_soon(self) -> None:
+        self._queue.add_later(Key("NicClusterPolicy", POLICY_NAME), POLICY_DELAY)
+
+    def _relabel(self, nodes: Iterable[str]) -> None:
+        for name in nodes:
+            self._queue.add(Key("Node", name))
+
+    # Who does the work.
+
+    async def _handle(self, key: Key) -> float | None:
+        if key.kind == "NicClusterPolicy":
+            return await self._reconciler.reconcile(key.name) if self._in_sync() else POLICY_DELAY
+        return await self._sync_labels(key.name)
+
+    async def _sync_labels(self, name: str) -> float | None:
+        node = self._nodes.get(name)
+        if node is None or not self._nodes.synced.is_set():
+            return None
+        urgent = name in self._hardware
+        self._hardware.discard(name)
+        if await self._labeller.sync(name, urgent=urgent):
+            self._view.changed(NodeName(name))
+        return self._labels.settles_in(node)
+
+    async def _announce_sync(self) -> None:
+        """Absence means nothing before every Node has been seen."""
+        await self._nodes.synced.wait()
+        self._fleet.nodes_synced()
+        await self._policies.synced.wait()
+        log.info("watches in sync", extra={"nodes": len(self._nodes), "policies": len(self._policies)})
+        self._relabel(self._nodes)
+        self._reconcile_soon()
+
+    async def _tell_health(self, server: Server) -> None:
+        told = ""
+        while True:
+            reason = self.unhealthy()
+            await server.health.set(not reason)
+            if reason != told:
+                log.warning("health changed", extra={"healthy": not reason, "why": reason})
+                told = reason
+            await asyncio.sleep(HEALTH_SECONDS)
+
+    # What the parts ask.
+
+    def _deps(self, settings: Settings) -> Deps:
+        return Deps(
+            kube=self._kube,
+            policies=self._policies,
+            nodes=self._nodes,
+            index=self._index,
+            fleet=self._fleet,
+            applier=Applier(self._kube, self._index, self._limiter),
+            events=EventRecorder(self._kube),
+            driver_pods=self._driver_pods,
+            render=Renderer(settings.templates),
+            cluster=Cluster(
+                settings.namespace, settings.cni_bin_dir, settings.cni_network_dir, settings.ofed_init_image, ()
+            ),
+            clock=_now,
+        )
+
+    def _in_sync(self) -> bool:
+        return all(reflector.synced.is_set() for reflector in self._reflectors())
+
+    def _reflectors(self) -> tuple[Reflector[Any], ...]:
+        return (self._nodes, self._policies, *self._index.reflectors)
+
+    def _label_status(self, name: NodeName) -> LabelStatus | None:
+        node = self._nodes.get(name)
+        return self._labels.status(node) if node is not None else None
+
+    def _policy_ready(self) -> bool | None:
+        status = self._reconciler.status(POLICY_NAME)
+        return None if status is None else status.state == Level.READY
+
+
+def _spec_of(policy: Mapping[str, Any] | None) -> NicClusterPolicySpec | None:
+    try:
+        return NicClusterPolicy.model_validate(policy).spec if policy else None
+    except ValidationError:
+        return None  # the reconciler tells the user
+
+
+def _has_nic(snapshot: Snapshot) -> bool:
+    """It has one, or is said to: other nodes cause no passes."""
+    reported = snapshot.facts is not None and snapshot.facts.functions > 0
+    return reported or (snapshot.node is not None and NIC_LABEL in snapshot.node.labels)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,75 @@
+"""What one Node's labels shall be: its agent's report, the policy's wish and the Node itself, put together.
+
+Holds no state of its own and does no I/O; the rules are in `coordinator.labels` and `coordinator.wait`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from coordinator.fleet import Fleet
+from coordinator.labels import LabelChange, Mode, Wait, Wanted, patch, wanted
+from coordinator.nodes import KubeNode
+from coordinator.policy import NicClusterPolicySpec
+from coordinator.views import LabelStatus
+from coordinator.wait import WaitInputs, wait
+from coordinator.world import driver_request_for
+from nicfleet.inventory import NodeName
+from nicfleet.names import NIC_LABEL
+
+
+@dataclass(frozen=True, slots=True)
+class NodeLabels:
+    """`spec` answers with the served policy's spec, None without a policy; it must not be asked before the watch of
+    policies is complete, which `policies_known` tells. `driver_pod_ready` is upstream's evidence for a node."""
+
+    fleet: Fleet
+    mode: Mode
+    policies_known: Callable[[], bool]
+    spec: Callable[[], NicClusterPolicySpec | None]
+    driver_pod_ready: Callable[[str], bool | None]
+    clock: Callable[[], datetime]
+
+    def change(self, node: KubeNode) -> LabelChange | None:
+        """What has to be written; None when the Node is as it shall be."""
+        return patch(node, self.wanted(node), self.mode)
+
+    def status(self, node: KubeNode) -> LabelStatus:
+        """For views."""
+        target = self.wanted(node)
+        change = patch(node, target, self.mode)
+        return LabelStatus(target.labels, change is None, change.findings if change else ())
+
+    def wanted(self, node: KubeNode) -> Wanted:
+        """The labels that nicfleet shall own on the Node, and those that must be gone."""
+        snapshot = self.fleet.snapshot(NodeName(node.name))
+        facts = snapshot.facts if snapshot else None
+        return wanted(node, facts.labels if facts else None, self.mode, self._wait(node))
+
+    def settles_in(self, node: KubeNode) -> float | None:
+        """Seconds until the absence of the Node's agent begins to mean something; None when no time is running."""
+        now = self.clock()
+        until = self.fleet.node_settles(NodeName(node.name), now)
+        return None if until is None else (until - now).total_seconds()
+
+    def _wait(self, node: KubeNode) -> Wait:
+        if not self.policies_known():
+            return Wait.KEEP
+        snapshot = self.fleet.snapshot(NodeName(node.name))
+        facts = snapshot.facts if snapshot else None
+        live = facts if snapshot and snapshot.live else None
+        labels = node.labels if live is None else {**_without_nic(node), **live.labels}
+        inputs = WaitInputs(
+            driver=live.driver if live else None,
+            settled=self.settles_in(node) is None,
+            nic=labels.get(NIC_LABEL) == "true",
+            driver_pod_ready=self.driver_pod_ready(node.name),
+        )
+        spec = self.spec()
+        request = driver_request_for(spec, replace(node, labels=labels)) if spec else None
+        return wait(request, inputs)
+
+
+def _without_nic(node: KubeNode) -> dict[str, str]:
+    """The Node's labels but the NIC's own: what the live agent says of it counts."""
+    return {key: value for key, value in node.labels.items() if key != NIC_LABEL}

@@ -1,0 +1,56 @@
+"""What must be so before the coordinator can work: the API server answers and serves our CRDs, new enough."""
+
+import asyncio
+import logging
+from typing import Any, Final
+
+import msgspec
+
+from coordinator.kube.client import Kube
+from coordinator.kube.errors import NotFound, Unreachable
+from coordinator.kube.objects import Ref, Resource
+
+log = logging.getLogger(__name__)
+
+RETRY_SECONDS: Final = 2.0
+
+
+class CrdUnusable(RuntimeError):
+    """A CRD is absent or too old; the sentence names it and the command that helps."""
+
+
+async def require_crd(kube: Kube, resource: Resource) -> None:
+    """Wait until the API server answers; raise CrdUnusable unless it has the CRD with the status that we write.
+
+    Raises KubeError for a refusal.
+    """
+    ref = Ref("CustomResourceDefinition", "", f"{resource.plural}.{resource.group}")
+    try:
+        crd = msgspec.json.decode(await _answer(kube, ref))
+    except NotFound as error:
+        raise CrdUnusable(f"{ref} is not installed: {_HELP}") from error
+    if not _has_conditions(crd, resource.version):
+        raise CrdUnusable(f"{ref} is too old, its {resource.version} has no status.conditions: {_HELP}")
+
+
+_HELP: Final = "kubectl apply --server-side -f deploy/crds"
+
+
+async def _answer(kube: Kube, ref: Ref) -> bytes:
+    told = False
+    while True:
+        try:
+            return await kube.get(ref)
+        except Unreachable as error:
+            if not told:
+                log.warning("waiting for the API server", extra={"error": str(error)})
+                told = True
+            await asyncio.sleep(RETRY_SECONDS)
+
+
+def _has_conditions(crd: Any, version: str) -> bool:
+    for served in crd["spec"]["versions"]:
+        if served["name"] == version:
+            properties = served.get("schema", {}).get("openAPIV3Schema", {}).get("properties", {})
+            return "conditions" in properties.get("status", {}).get("properties", {})
+    return False

@@ -1,0 +1,185 @@
+"""Everything a pass over the policy decides from, and the plan that follows from it. Pure: values in, values out.
+
+`World` is read at one moment from what the watches and the agents have told; `plan` turns it into desired objects;
+`state_views` puts the plan, what became of it, and the nodes together for the checks of readiness.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from coordinator.cluster import Cluster, NodePool
+from coordinator.desired import Render, StateObjects, desired, unbuilt
+from coordinator.kube.objects import Obj, Ref, ref_of
+from coordinator.nodes import KubeNode
+from coordinator.outcome import Action, Outcome
+from coordinator.policy import NicClusterPolicy, NicClusterPolicySpec
+from coordinator.pools import UnlabelledNode, admits_driver, pools_of
+from coordinator.scheduling import place
+from coordinator.view import LiveWorkload, NodeView, StateView
+from coordinator.wait import DriverRequest
+from coordinator.workloads import Pod, Workload
+from nicfleet.names import ARCH_LABEL, OS_ID_LABEL, WAIT_LABEL
+from nicfleet.reasons import Finding, Reason
+
+DRIVER_STATE: Final = "state-OFED"
+
+DRIVER_SYSTEMS: Final = ("rhcos", "rhel", "sles", "ubuntu")
+"""os-release IDs for which driver images are published."""
+
+WORKLOADS: Final = frozenset({"DaemonSet", "Deployment"})
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """One policy and what is known of the cluster at this moment."""
+
+    policy: NicClusterPolicy
+    nodes: Mapping[str, NodeView]
+    workloads: Mapping[Ref, Workload]
+
+    @property
+    def owner(self) -> tuple[str, str]:
+        """Kind and name of the policy, as ownerReferences name it."""
+        return self.policy.kind, self.policy.metadata.name
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What should exist, state by state, and who is left out of the driver's pools."""
+
+    states: Mapping[str, StateObjects]
+    unbuilt: tuple[tuple[str, str], ...]
+    unlabelled: tuple[UnlabelledNode, ...]
+    unsupported: tuple[NodePool, ...]
+    request: DriverRequest | None
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """What was asked of the API server about one workload because it is not complete."""
+
+    pods: tuple[Pod, ...] = ()
+    refusal: str = ""
+
+
+def plan(world: World, settings: Cluster, render: Render) -> Plan:
+    """Desired objects of every state. `settings` is the cluster without its pools."""
+    spec = world.policy.spec
+    pools, unlabelled = pools_of(spec, (node.kube for node in world.nodes.values()), _holders(world.workloads))
+    supported = tuple(pool for pool in pools if pool.os_id in DRIVER_SYSTEMS)
+    cluster = Cluster(
+        settings.namespace, settings.cni_bin_dir, settings.cni_network_dir, settings.ofed_init_image, supported
+    )
+    asked = spec.ofed_driver is not None
+    return Plan(
+        states=desired(world.policy, cluster, render),
+        unbuilt=unbuilt(spec),
+        unlabelled=unlabelled if asked else (),
+        unsupported=tuple(pool for pool in pools if pool.os_id not in DRIVER_SYSTEMS) if asked else (),
+        request=driver_request(spec),
+    )
+
+
+def driver_request(spec: NicClusterPolicySpec) -> DriverRequest | None:
+    """The driver that the policy asks for; None without `ofedDriver` or without any version."""
+    if spec.ofed_driver is None:
+        return None
+    version = spec.ofed_driver.version or (spec.global_.version if spec.global_ else None)
+    return DriverRequest(version) if version else None
+
+
+def driver_request_for(spec: NicClusterPolicySpec, node: KubeNode) -> DriverRequest | None:
+    """The driver that is to come to this node; None where the policy's choice or the operating system keeps it away."""
+    if node.labels.get(OS_ID_LABEL, DRIVER_SYSTEMS[0]) not in DRIVER_SYSTEMS or not admits_driver(spec, node):
+        return None
+    return driver_request(spec)
+
+
+def state_views(
+    world: World, planned: Plan, outcomes: Mapping[str, tuple[Outcome, ...]], details: Mapping[Ref, Detail]
+) -> tuple[StateView, ...]:
+    """One view per state this version knows, then one per section it cannot deploy, in upstream's order."""
+    kube = [node.kube for node in world.nodes.values()]
+    views = []
+    for name, state in planned.states.items():
+        done = outcomes.get(name, ())
+        written = {outcome.ref for outcome in done if outcome.written}
+        driver = name == DRIVER_STATE
+        views.append(
+            StateView(
+                name=name,
+                asked=state.asked,
+                nodes=world.nodes,
+                workloads=tuple(
+                    _live_workload(obj, world.workloads, kube, details, written)
+                    for obj in state.objects
+                    if obj["kind"] in WORKLOADS
+                ),
+                problem=Finding(Reason.InvalidSpec, str(state.problem)) if state.problem else None,
+                refused=tuple(o.finding for o in done if o.finding and o.action in (Action.REFUSED, Action.WAITING)),
+                remaining=tuple(str(o.ref) for o in done if o.action is Action.WAITING and not o.finding),
+                driver=planned.request if driver and state.asked else None,
+                unlabelled={node.node: node.label for node in planned.unlabelled} if driver else {},
+                unsupported_systems=_systems(planned.unsupported) if driver else {},
+                supported_systems=DRIVER_SYSTEMS if driver else (),
+            )
+        )
+    return (*views, *(_unbuilt(world, section, name) for section, name in planned.unbuilt))
+
+
+def incomplete(views: Iterable[StateView]) -> tuple[LiveWorkload, ...]:
+    """The workloads whose Pods are worth asking for."""
+    return tuple(workload for view in views for workload in view.workloads if workload.live and not workload.rolled_out)
+
+
+def _live_workload(
+    obj: Obj,
+    live: Mapping[Ref, Workload],
+    nodes: Iterable[KubeNode],
+    details: Mapping[Ref, Detail],
+    written: set[Ref],
+) -> LiveWorkload:
+    ref = ref_of(obj)
+    pod_spec: Mapping[str, Any] = obj["spec"]["template"]["spec"]
+    placement, detail = place(pod_spec, nodes), details.get(ref, Detail())
+    return LiveWorkload(
+        kind=ref.kind,
+        namespace=ref.namespace,
+        name=ref.name,
+        pod_spec=pod_spec,
+        placement=placement,
+        waiting=_waiting(pod_spec, placement.admitted, nodes),
+        live=live.get(ref),
+        pods=detail.pods,
+        refusal=detail.refusal,
+        just_applied=ref in written,
+    )
+
+
+def _waiting(pod_spec: Mapping[str, Any], admitted: tuple[str, ...], nodes: Iterable[KubeNode]) -> tuple[str, ...]:
+    """The nodes that only the wait label keeps out."""
+    selector = dict(pod_spec.get("nodeSelector") or {})
+    if selector.pop(WAIT_LABEL, None) is None:
+        return ()
+    free = place({**pod_spec, "nodeSelector": selector}, nodes).admitted
+    return tuple(sorted(set(free) - set(admitted)))
+
+
+def _unbuilt(world: World, section: str, name: str) -> StateView:
+    message = f"spec.{section} is not supported by this version: remove it, or keep upstream's operator for it"
+    return StateView(name, asked=True, nodes=world.nodes, problem=Finding(Reason.NotSupported, message))
+
+
+def _systems(pools: Iterable[NodePool]) -> dict[str, str]:
+    return {node: f"{pool.os_id} {pool.os_version}" for pool in pools for node in pool.nodes}
+
+
+def _holders(workloads: Mapping[Ref, Workload]) -> dict[str, str]:
+    """Which architecture has which pool name, as the driver's DaemonSets in the cluster say."""
+    holders = {}
+    for ref, workload in workloads.items():
+        selector = (workload.template.get("spec") or {}).get("nodeSelector") or {}
+        if ref.name.startswith("mofed-") and ref.name.endswith("-ds") and ARCH_LABEL in selector:
+            holders[ref.name.removeprefix("mofed-").removesuffix("-ds")] = selector[ARCH_LABEL]
+    return holders
