@@ -1,0 +1,325 @@
+"""The latest inventory of every node, and what is known of its agent.
+
+Single-threaded and synchronous: the API side says which Nodes exist, the stream side what agents report, and one
+listener hears which node changed. Nothing here walks over all nodes unless it is asked for all.
+
+An inventory is kept as compressed wire bytes per section, with the agent's hashes and the facts derived from it;
+as objects it would take a hundred times the memory.
+"""
+
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import IntEnum
+from typing import Final
+
+from coordinator import bounds
+from coordinator.facts import Facts, derive
+from coordinator.identity import Identity
+from coordinator.nodes import KubeNode
+from nicfleet import wire
+from nicfleet.inventory import NodeName
+from nicfleet.reasons import Finding, Reason
+from nicfleet.v1 import fleet_pb2, view_pb2
+
+SETTLE_TIME: Final = timedelta(seconds=60)
+"""An agent's time to report: from the coordinator's start, or from when its Node appeared."""
+
+REFUSAL_SHOWN: Final = timedelta(minutes=10)
+"""For so long a refused claim stays visible; a second agent that lives on claims again long before."""
+
+_FASTEST: Final = 1
+"""zlib level: higher ones cost twice the time for a tenth of the size."""
+
+
+class Connection(IntEnum):
+    """Values are those of the wire, which explains them."""
+
+    NOT_REPORTED = view_pb2.CONNECTION_NOT_REPORTED
+    CONNECTED = view_pb2.CONNECTION_CONNECTED
+    SILENT = view_pb2.CONNECTION_SILENT
+    GONE = view_pb2.CONNECTION_GONE
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One node at one moment. `facts` and `reported` are of the latest report since this coordinator started."""
+
+    name: NodeName
+    node: KubeNode | None
+    connection: Connection
+    since: datetime
+    identity: Identity | None = None
+    facts: Facts | None = None
+    reported: datetime | None = None
+    refused: Finding | None = None
+
+    @property
+    def live(self) -> bool:
+        """An agent is connected and has reported in this stream: its facts are evidence."""
+        return self.connection is Connection.CONNECTED
+
+
+@dataclass(frozen=True, slots=True)
+class _Section:
+    hash: bytes
+    packed: bytes
+    unfolded: int
+    functions: int
+
+    def unpack(self) -> fleet_pb2.Section:
+        return fleet_pb2.Section.FromString(zlib.decompress(self.packed))
+
+
+@dataclass(frozen=True, slots=True)
+class _Report:
+    sections: Mapping[str, _Section]
+    module_use: bytes
+    """A serialised view Inventory with nothing else in it."""
+    facts: Facts
+    at: datetime
+
+
+@dataclass(slots=True)
+class _Entry:
+    since: datetime
+    node: KubeNode | None = None
+    stream: bool = False
+    """An agent's stream is open."""
+    live: bool = False
+    """In that stream the agent has reported."""
+    identity: Identity | None = None
+    report: _Report | None = None
+    arriving: dict[str, _Section] = field(default_factory=dict)
+    """Sections of an update that is not complete yet."""
+    refused: tuple[datetime, Finding] | None = None
+
+
+class Fleet:
+    """All nodes. `on_change(name, hardware)` is called after each change; `hardware` says that facts changed."""
+
+    def __init__(self, clock: Callable[[], datetime], on_change: Callable[[NodeName, bool], None]) -> None:
+        self._clock = clock
+        self._on_change = on_change
+        self._entries: dict[NodeName, _Entry] = {}
+        self._synced = False
+        # Nodes that have not reported, each with the end of its time to do so. In order of those ends, as nodes are
+        # entered when they appear: the last one decides.
+        self._awaited: dict[NodeName, datetime] = {}
+
+    # The API side.
+
+    def node_seen(self, node: KubeNode) -> None:
+        """A Node exists, or changed."""
+        name = NodeName(node.name)
+        entry = self._entry(name)
+        before, entry.node = entry.node, node
+        if before is not None and replace(before, resource_version=node.resource_version) == node:
+            return
+        if before is None and entry.report is None:
+            self._awaited[name] = self._clock() + SETTLE_TIME
+        if before is None:
+            entry.since = self._clock()
+        self._on_change(name, False)
+
+    def node_gone(self, name: NodeName) -> None:
+        """A Node no longer exists. What its agent reports is kept while the agent stays connected."""
+        entry = self._entries.get(name)
+        if entry is None or entry.node is None:
+            return
+        entry.node = None
+        entry.since = self._clock()
+        self._awaited.pop(name, None)
+        self._forget_if_gone(name, entry)
+        self._on_change(name, False)
+
+    def nodes_synced(self) -> None:
+        """Every Node that exists has been seen: from now on absence means something."""
+        self._synced = True
+        for name in [name for name, entry in self._entries.items() if entry.node is None]:
+            self._forget_if_gone(name, self._entries[name])
+            self._on_change(name, False)
+
+    # The stream side.
+
+    def connected(self, identity: Identity, manifest: fleet_pb2.Manifest) -> tuple[str, ...]:
+        """An agent's stream was accepted. Returns the sections of its manifest that are not held.
+
+        With none missing the manifest counts as a report: nothing has to be sent.
+        """
+        entry = self._entry(identity.node)
+        entry.stream, entry.identity, entry.arriving, entry.refused = True, identity, {}, None
+        missing = _missing(entry, manifest)
+        if missing:
+            self._set_live(entry, False)
+            self._on_change(identity.node, False)
+        else:
+            self._reported(identity.node, entry, manifest, entry.report.module_use if entry.report else b"")
+        return missing
+
+    def updated(self, name: NodeName, update: fleet_pb2.Update) -> tuple[str, ...]:
+        """An agent's inventory is now what the manifest says. Returns the sections still missing; none: it is held.
+
+        The update must have passed `bounds.check_update`. Raises bounds.OutOfBounds when the inventory as a whole is
+        too large.
+        """
+        entry = self._entries[name]
+        asked = {item.name for item in update.manifest.sections}
+        entry.arriving = {name: section for name, section in entry.arriving.items() if name in asked}
+        entry.arriving.update((section.name, _pack(section)) for section in update.sections)
+        missing = _missing(entry, update.manifest)
+        if not missing:
+            module_use = view_pb2.Inventory(module_use=update.module_use).SerializeToString()
+            self._reported(name, entry, update.manifest, module_use)
+        return missing
+
+    def lost(self, name: NodeName) -> None:
+        """The node's agent ended its stream or stopped its heartbeats. Nothing it said is forgotten."""
+        entry = self._entries[name]
+        entry.stream, entry.arriving = False, {}
+        self._set_live(entry, False)
+        self._forget_if_gone(name, entry)
+        self._on_change(name, False)
+
+    def refused(self, claimant: Identity) -> None:
+        """A second agent claimed a node whose own agent is alive."""
+        entry = self._entries[claimant.node]
+        message = (
+            f"another agent (instance {claimant.instance_id}) claims this node and is refused: "
+            "run one agent per node, each with the name of its own Node"
+        )
+        entry.refused = (self._clock(), Finding(Reason.DuplicateAgent, message))
+        self._on_change(claimant.node, False)
+
+    # Views.
+
+    def names(self) -> list[NodeName]:
+        """All names known to the API server or to an agent, sorted."""
+        return sorted(self._entries)
+
+    def snapshot(self, name: NodeName) -> Snapshot | None:
+        """One node; None when neither the API server nor an agent knows it."""
+        entry = self._entries.get(name)
+        if entry is None:
+            return None
+        report = entry.report
+        return Snapshot(
+            name=name,
+            node=entry.node,
+            connection=self._connection(entry),
+            since=entry.since,
+            identity=entry.identity,
+            facts=report.facts if report else None,
+            reported=report.at if report else None,
+            refused=self._refusal(entry),
+        )
+
+    def snapshots(self) -> Iterator[Snapshot]:
+        """Every node, in name order."""
+        return (snapshot for name in self.names() if (snapshot := self.snapshot(name)) is not None)
+
+    def inventory(self, name: NodeName) -> view_pb2.Inventory | None:
+        """The whole inventory, unpacked; None before the first report."""
+        entry = self._entries.get(name)
+        return _assemble(entry.report.sections, entry.report.module_use) if entry and entry.report else None
+
+    def settled(self, now: datetime) -> bool:
+        """Each Node has reported, or its time to do so has passed. Never before all Nodes are seen."""
+        return self._synced and self.next_settle(now) is None
+
+    def next_settle(self, now: datetime) -> datetime | None:
+        """When the fleet settles at the latest, if no further Node appears; None when no time is running."""
+        last = next(reversed(self._awaited.values()), None)
+        return last if last is not None and last > now else None
+
+    def awaited(self, now: datetime) -> tuple[NodeName, ...]:
+        """The Nodes whose agent still has time to report, sorted."""
+        return tuple(sorted(name for name, until in self._awaited.items() if until > now))
+
+    def node_settles(self, name: NodeName, now: datetime) -> datetime | None:
+        """Until when the absence of this Node's agent proves nothing; None when it reports, or had its time.
+
+        A silent agent has as long to come back as a new one to report: rolling the agents moves no label.
+        """
+        entry = self._entries.get(name)
+        if entry is None or entry.live:
+            return None
+        until = entry.since + SETTLE_TIME if entry.report else self._awaited.get(name)
+        return until if until is not None and until > now else None
+
+    # Inside.
+
+    def _entry(self, name: NodeName) -> _Entry:
+        entry = self._entries.get(name)
+        if entry is None:
+            entry = self._entries[name] = _Entry(since=self._clock())
+        return entry
+
+    def _connection(self, entry: _Entry) -> Connection:
+        if entry.node is None and self._synced:
+            return Connection.GONE
+        if entry.live:
+            return Connection.CONNECTED
+        return Connection.NOT_REPORTED if entry.report is None else Connection.SILENT
+
+    def _refusal(self, entry: _Entry) -> Finding | None:
+        if entry.refused is None or self._clock() - entry.refused[0] > REFUSAL_SHOWN:
+            return None
+        return entry.refused[1]
+
+    def _forget_if_gone(self, name: NodeName, entry: _Entry) -> None:
+        if self._synced and entry.node is None and not entry.stream:
+            del self._entries[name]
+
+    def _set_live(self, entry: _Entry, live: bool) -> bool:
+        changed = entry.live is not live
+        if changed:
+            entry.live, entry.since = live, self._clock()
+        return changed
+
+    def _reported(self, name: NodeName, entry: _Entry, manifest: fleet_pb2.Manifest, module_use: bytes) -> None:
+        """Every section of the manifest is held: it is the inventory now."""
+        sections = {item.name: section for item in manifest.sections if (section := _held(entry, item)) is not None}
+        entry.arriving = {}
+        _check_whole(sections)
+        facts = derive(wire.from_wire(_assemble(sections, module_use)))
+        hardware = entry.report is None or entry.report.facts != facts
+        entry.report = _Report(sections, module_use, facts, self._clock())
+        self._awaited.pop(name, None)
+        if self._set_live(entry, True) or hardware:
+            self._on_change(name, hardware)
+
+
+def _missing(entry: _Entry, manifest: fleet_pb2.Manifest) -> tuple[str, ...]:
+    return tuple(item.name for item in manifest.sections if _held(entry, item) is None)
+
+
+def _held(entry: _Entry, item: fleet_pb2.SectionHash) -> _Section | None:
+    for sections in (entry.arriving, entry.report.sections if entry.report else {}):
+        section = sections.get(item.name)
+        if section is not None and section.hash == item.hash:
+            return section
+    return None
+
+
+def _pack(section: fleet_pb2.Section) -> _Section:
+    return _Section(
+        hash=section.hash,
+        packed=zlib.compress(section.SerializeToString(), _FASTEST),
+        unfolded=bounds.unfolded_size(section),
+        functions=bounds.function_count(section),
+    )
+
+
+def _assemble(sections: Mapping[str, _Section], module_use: bytes) -> view_pb2.Inventory:
+    inventory = wire.from_sections(section.unpack() for section in sections.values())
+    inventory.MergeFromString(module_use)
+    return inventory
+
+
+def _check_whole(sections: Mapping[str, _Section]) -> None:
+    bounds.check_inventory(
+        size=sum(section.unfolded for section in sections.values()),
+        functions=sum(section.functions for section in sections.values()),
+    )

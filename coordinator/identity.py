@@ -1,0 +1,23 @@
+"""Who speaks for a node, and which of two that claim it is believed at once. Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from nicfleet.inventory import NodeName
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What an agent says of itself in its Hello. `boot_id` is empty when the agent could not read it."""
+
+    node: NodeName
+    instance_id: str
+    boot_id: str
+    started: datetime
+    agent_version: str
+
+    def supersedes(self, other: "Identity") -> bool:
+        """The same agent on a new connection, or an agent of a later boot: the other stream is dead for sure."""
+        if self.instance_id == other.instance_id:
+            return True
+        return bool(self.boot_id) and self.boot_id != other.boot_id and self.started > other.started

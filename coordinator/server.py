@@ -1,0 +1,214 @@
+"""The gRPC side: agents report to the fleet, people look at it.
+
+One slow, silent or hostile agent costs its own stream and nothing else.
+"""
+# ruff: noqa: N802 — gRPC's methods are named in the proto
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC
+from typing import Final, NoReturn, TypeAlias
+
+import grpc
+from google.protobuf.message import DecodeError
+
+from coordinator import bounds
+from coordinator.fleet import Fleet
+from coordinator.identity import Identity
+from coordinator.sessions import HEARTBEAT_SECONDS, SILENT_SECONDS, Session, Sessions
+from coordinator.views import FleetView
+from nicfleet.introspection import Health, add_introspection
+from nicfleet.inventory import NodeName
+from nicfleet.v1 import fleet_pb2, fleet_pb2_grpc, view_pb2, view_pb2_grpc
+
+log = logging.getLogger(__name__)
+
+PROTOCOL: Final = 1
+HELLO_SECONDS: Final = 10
+
+# Above our own bound, so that a message that breaks it is answered in words; gRPC itself just ends the stream.
+_MAX_RECEIVED: Final = 2 * bounds.MAX_MESSAGE
+_OPTIONS: Final = (("grpc.max_receive_message_length", _MAX_RECEIVED), ("grpc.so_reuseport", 0))
+_Context: TypeAlias = grpc.aio.ServicerContext[fleet_pb2.ReportRequest, fleet_pb2.ReportResponse]
+_SERVICES: Final = tuple(
+    file.services_by_name[name].full_name
+    for file, name in ((fleet_pb2.DESCRIPTOR, "Fleet"), (view_pb2.DESCRIPTOR, "FleetView"))
+)
+
+
+class CannotListen(RuntimeError):
+    """The address to serve on is taken, or is none."""
+
+
+class _Refusal(Exception):
+    """The stream ends, with a reason for the agent and a sentence for its log."""
+
+    def __init__(self, reason: fleet_pb2.RefusalReason.ValueType, message: str) -> None:
+        super().__init__(message)
+        self.response = fleet_pb2.ReportResponse(refused=fleet_pb2.Refused(reason=reason, message=message))
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """The running server. Health is not serving until it is set."""
+
+    port: int
+    health: Health
+    grpc: grpc.aio.Server
+
+    async def stop(self, grace: float) -> None:
+        """Refuse new calls at once and end the open ones after `grace` seconds."""
+        await self.grpc.stop(grace)
+
+
+async def serve(listen: str, fleet: Fleet, view: FleetView) -> Server:
+    """Serve agents and people on `listen` (HOST:PORT; port 0: a free one), without TLS.
+
+    Raises CannotListen.
+    """
+    server = grpc.aio.server(options=_OPTIONS)
+    fleet_pb2_grpc.add_FleetServicer_to_server(FleetService(fleet, Sessions()), server)
+    view_pb2_grpc.add_FleetViewServicer_to_server(view, server)
+    health = await add_introspection(server, _SERVICES)
+    try:
+        port = server.add_insecure_port(listen)
+    except RuntimeError as error:
+        raise CannotListen(f"cannot listen on {listen}: give --grpc-listen a free HOST:PORT of this host") from error
+    await server.start()
+    return Server(port, health, server)
+
+
+class FleetService(fleet_pb2_grpc.FleetServicer):
+    """Fleet.Report: what agents say, checked and put into the fleet."""
+
+    def __init__(self, fleet: Fleet, sessions: Sessions) -> None:
+        self._fleet = fleet
+        self._sessions = sessions
+
+    async def Report(  # type: ignore[override]  # the stubs know generators only; a probe must be able to cut in
+        self,
+        request_iterator: AsyncIterator[fleet_pb2.ReportRequest],
+        context: _Context,
+    ) -> None:
+        """One agent's stream, from Hello to its end."""
+        session = None
+        try:
+            async with asyncio.timeout(HELLO_SECONDS) as deadline:
+                hello = await _first(request_iterator)
+                session = Session(_identity(hello), context.write, deadline)
+                deadline.reschedule(None)  # the claim may have to wait for a probe
+                await self._admit(session)
+                try:
+                    await self._converse(session, hello.manifest, request_iterator)
+                finally:
+                    self._leave(session)
+        except _Refusal as refusal:
+            await _refuse(session, context, refusal)
+        except DecodeError:
+            unreadable = _Refusal(fleet_pb2.REFUSAL_REASON_MALFORMED, "the message is not of nicfleet.v1")
+            await _refuse(session, context, unreadable)
+        except TimeoutError:
+            await _give_up(session, context)
+
+    async def _admit(self, session: Session) -> None:
+        if not await self._sessions.admit(session):
+            self._fleet.refused(session.identity)
+            raise _Refusal(
+                fleet_pb2.REFUSAL_REASON_NODE_TAKEN,
+                f"another agent reports for node {session.identity.node} and is alive: "
+                "run one agent per node, each with the name of its own Node",
+            )
+
+    async def _converse(
+        self, session: Session, manifest: fleet_pb2.Manifest, requests: AsyncIterator[fleet_pb2.ReportRequest]
+    ) -> None:
+        session.heard()
+        missing = self._fleet.connected(session.identity, manifest)
+        _log(session, logging.INFO, "agent connected", missing=len(missing))
+        welcome = fleet_pb2.Welcome(missing=missing, heartbeat_seconds=HEARTBEAT_SECONDS)
+        await session.send(fleet_pb2.ReportResponse(welcome=welcome))
+        async for request in requests:
+            session.heard()
+            kind = request.WhichOneof("kind")
+            if kind == "update":
+                await session.send(self._update(session, request.update))
+            elif kind != "heartbeat":
+                raise _Refusal(fleet_pb2.REFUSAL_REASON_MALFORMED, f"after hello comes update or heartbeat, not {kind}")
+
+    def _update(self, session: Session, update: fleet_pb2.Update) -> fleet_pb2.ReportResponse:
+        if update.sequence <= session.sequence:
+            raise _Refusal(
+                fleet_pb2.REFUSAL_REASON_MALFORMED, f"update.sequence {update.sequence} follows {session.sequence}"
+            )
+        session.sequence = update.sequence
+        try:
+            bounds.check_update(update)
+            missing = self._fleet.updated(session.identity.node, update)
+        except bounds.OutOfBounds as problem:
+            raise _Refusal(fleet_pb2.REFUSAL_REASON_MALFORMED, str(problem)) from problem
+        if not missing:
+            session.asked_again = False
+            return fleet_pb2.ReportResponse(ack=fleet_pb2.Ack(sequence=update.sequence))
+        if session.asked_again:
+            raise _Refusal(
+                fleet_pb2.REFUSAL_REASON_MALFORMED, f"section {missing[0]} was asked for twice and did not come"
+            )
+        session.asked_again = True
+        return fleet_pb2.ReportResponse(resend=fleet_pb2.Resend(sections=missing))
+
+    def _leave(self, session: Session) -> None:
+        if self._sessions.leave(session):
+            self._fleet.lost(session.identity.node)
+            _log(session, logging.INFO, "agent disconnected")
+
+
+async def _first(requests: AsyncIterator[fleet_pb2.ReportRequest]) -> fleet_pb2.Hello:
+    request = await anext(requests, fleet_pb2.ReportRequest())
+    if not request.HasField("hello"):
+        raise _Refusal(fleet_pb2.REFUSAL_REASON_MALFORMED, "the first message of a stream must be hello")
+    if request.hello.protocol != PROTOCOL:
+        raise _Refusal(
+            fleet_pb2.REFUSAL_REASON_PROTOCOL,
+            f"protocol version {request.hello.protocol} is not spoken here, {PROTOCOL} is: "
+            "run agents and coordinator of the same release",
+        )
+    try:
+        bounds.check_hello(request.hello)
+    except bounds.OutOfBounds as problem:
+        raise _Refusal(fleet_pb2.REFUSAL_REASON_MALFORMED, str(problem)) from problem
+    return request.hello
+
+
+def _identity(hello: fleet_pb2.Hello) -> Identity:
+    return Identity(
+        node=NodeName(hello.node_name),
+        instance_id=hello.instance_id,
+        boot_id=hello.boot_id,
+        started=hello.started.ToDatetime(UTC),
+        agent_version=hello.agent_version,
+    )
+
+
+async def _refuse(session: Session | None, context: _Context, refusal: _Refusal) -> None:
+    _log(session, logging.WARNING, "agent refused", reason=str(refusal))
+    await context.write(refusal.response)
+
+
+async def _give_up(session: Session | None, context: _Context) -> NoReturn:
+    if session is None:
+        await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, f"no hello came within {HELLO_SECONDS} s")
+    if session.successor is not None:
+        _log(session, logging.INFO, "agent replaced", successor=session.successor.instance_id)
+        successor = f"agent instance {session.successor.instance_id} speaks for this node now"
+        await context.abort(grpc.StatusCode.ABORTED, successor)
+    _log(session, logging.WARNING, "agent silent")
+    await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, f"nothing came for {SILENT_SECONDS} s")
+
+
+def _log(session: Session | None, level: int, message: str, **fields: object) -> None:
+    if session is not None:
+        identity = session.identity
+        fields |= {"node": identity.node, "instance": identity.instance_id, "version": identity.agent_version}
+    log.log(level, message, extra=fields)
