@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -25,6 +25,7 @@ from agent.links import Links
 from agent.look import Looker, Read
 from agent.nudges import Nudges
 from agent.outbox import Identity
+from agent.record import UnusableHost, open_host
 from agent.report import Reporter
 from agent.run import LIVE_PERIOD, RECORDED_PERIOD, Watch
 from agent.server import CannotListen, serving
@@ -44,14 +45,17 @@ def main() -> None:
         sys.exit(f"nicfleet-agent: {error}")
     logs.configure(given.log_level)
     try:
-        asyncio.run(_until_signal(given))
+        with open_host(given.host_root) as host:
+            asyncio.run(_until_signal(given, host))
+    except UnusableHost as error:
+        sys.exit(f"nicfleet-agent: --host-root: {error}")
     except CannotListen as error:
         sys.exit(f"nicfleet-agent: {error}")
 
 
-async def _until_signal(given: Settings) -> None:
+async def _until_signal(given: Settings, host: Host) -> None:
     loop = asyncio.get_running_loop()
-    agent = asyncio.ensure_future(_run(given))
+    agent = asyncio.ensure_future(_run(given, host))
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, agent.cancel)
     try:
@@ -60,26 +64,20 @@ async def _until_signal(given: Settings) -> None:
         _log.info("agent stopped")
 
 
-async def _run(given: Settings) -> None:
-    host = Host.at(given.host_root)
+async def _run(given: Settings, host: Host) -> None:
     agent_version = version("nicfleet")
     latest = Latest(agent_version)
     nudges = Nudges()
     identity = Identity(given.node_name, str(uuid.uuid4()), datetime.now(UTC), agent_version)
-    watch = Watch(
-        Looker(host.files, _reader(host, given.node_name)),
-        nudges,
-        latest,
-        LIVE_PERIOD if host.live else RECORDED_PERIOD,
-    )
+    looker = Looker(host.files, _reader(host, given.node_name))
+    watch = Watch(looker, nudges, latest, LIVE_PERIOD if host.live else RECORDED_PERIOD)
+    reporter = Reporter(identity, given.coordinator, latest, _dial)
     with _listening(host, nudges):
         async with serving(given.grpc_listen, latest) as port, asyncio.TaskGroup() as tasks:
-            _log.info(
-                "agent started",
-                extra={"node": given.node_name, "version": agent_version, "live": host.live, "port": port},
-            )
+            started = {"node": given.node_name, "version": agent_version, "live": host.live, "port": port}
+            _log.info("agent started", extra=started)
             tasks.create_task(watch.run())
-            tasks.create_task(Reporter(identity, given.coordinator, latest, _dial).run())
+            tasks.create_task(reporter.run())
 
 
 def _dial(address: str) -> grpc.aio.Channel:
@@ -87,14 +85,23 @@ def _dial(address: str) -> grpc.aio.Channel:
 
 
 def _reader(host: Host, node: NodeName) -> Read:
+    links = _link_source(host)
+
     def read(files: Files, previous: Inventory | None) -> Inventory:
-        return inventory.read(replace(host, files=files), _links(host), node, previous)
+        return inventory.read(replace(host, files=files), links(), node, previous)
 
     return read
 
 
-def _links(host: Host) -> Links | None:
-    return netlink.read_links() if host.live else host.links
+def _link_source(host: Host) -> Callable[[], Links | None]:
+    if not host.live:
+        return lambda: host.links
+    try:
+        netlink.read_links()
+    except OSError as error:
+        _log.warning("netlink cannot be asked, links are read from sysfs", extra={"error": str(error)})
+        return lambda: None
+    return netlink.read_links
 
 
 @contextmanager

@@ -105,6 +105,9 @@ class LinkMonitor:
         self._kernel = socket.socket(socket.AF_NETLINK, kind, socket.NETLINK_ROUTE)
         self._kernel.bind((0, _GROUPS))
 
+    def fileno(self) -> int:
+        return self._kernel.fileno()
+
     @contextmanager
     def listening(self) -> Iterator[None]:
         """Listen, in the running event loop, for as long as the context lasts."""

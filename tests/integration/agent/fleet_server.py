@@ -1,0 +1,82 @@
+"""A real Fleet server on loopback whose part the test plays by hand."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import grpc
+
+from nicfleet.v1 import fleet_pb2, fleet_pb2_grpc
+
+SECONDS = 10.0
+"""Longest wait for anything; reached only when a test fails."""
+
+
+class Stream:
+    """One agent's stream, seen from the coordinator."""
+
+    def __init__(self, context: Any) -> None:
+        self._context = context
+        self.received: asyncio.Queue[fleet_pb2.ReportRequest] = asyncio.Queue()
+        self.closed = asyncio.Event()
+
+    async def receive(self) -> fleet_pb2.ReportRequest:
+        """The agent's next message."""
+        async with asyncio.timeout(SECONDS):
+            return await self.received.get()
+
+    async def send(self, **kind: Any) -> None:
+        """Answer; for example `send(ack=fleet_pb2.Ack(sequence=1))`."""
+        await self._context.write(fleet_pb2.ReportResponse(**kind))
+
+    async def welcome(self, *missing: str, heartbeat_seconds: int = 60) -> None:
+        await self.send(welcome=fleet_pb2.Welcome(missing=missing, heartbeat_seconds=heartbeat_seconds))
+
+    def close(self) -> None:
+        """End the stream."""
+        self.closed.set()
+
+
+class Fleet(fleet_pb2_grpc.FleetServicer):
+    """Hands every stream to the test."""
+
+    def __init__(self) -> None:
+        self._streams: asyncio.Queue[Stream] = asyncio.Queue()
+        self.address = ""
+
+    async def stream(self) -> Stream:
+        """The next stream that an agent opens."""
+        async with asyncio.timeout(SECONDS):
+            return await self._streams.get()
+
+    async def Report(  # type: ignore[override]  # noqa: N802  # name of the proto; the stubs know generators only
+        self, request_iterator: Any, context: Any
+    ) -> None:
+        stream = Stream(context)
+        self._streams.put_nowait(stream)
+        reading = asyncio.ensure_future(_read(request_iterator, stream))
+        closed = asyncio.ensure_future(stream.closed.wait())
+        await asyncio.wait({reading, closed}, return_when=asyncio.FIRST_COMPLETED)
+        reading.cancel()
+        closed.cancel()
+
+
+async def _read(requests: Any, stream: Stream) -> None:
+    async for request in requests:
+        stream.received.put_nowait(request)
+
+
+@asynccontextmanager
+async def fleet_server(address: str = "127.0.0.1:0") -> AsyncIterator[Fleet]:
+    """A coordinator on loopback; `address` of the result is HOST:PORT."""
+    fleet = Fleet()
+    server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+    fleet_pb2_grpc.add_FleetServicer_to_server(fleet, server)
+    port = server.add_insecure_port(address)
+    fleet.address = f"127.0.0.1:{port}"
+    await server.start()
+    try:
+        yield fleet
+    finally:
+        await server.stop(None)

@@ -1,0 +1,141 @@
+"""The agent's session with a coordinator, over real gRPC."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import grpc
+import pytest
+
+from agent.latest import Latest
+from agent.outbox import Identity
+from agent.report import Reporter
+from nicfleet.inventory import Function, Inventory, Node, NodeName, PciAddress
+from nicfleet.transport import CHANNEL_OPTIONS
+from nicfleet.v1 import fleet_pb2
+from tests.integration.agent.fleet_server import fleet_server
+
+IDENTITY = Identity(NodeName("worker-1"), "instance-1", datetime(2026, 1, 1, tzinfo=UTC), "0.1.0")
+OBSERVED = datetime(2026, 1, 2, tzinfo=UTC)
+EMPTY = Inventory(Node(NodeName("worker-1"), boot_id="boot-1"))
+WITH_NIC = replace(EMPTY, functions=(Function(PciAddress("0000:3b:00.0")),))
+
+
+@pytest.fixture
+def latest() -> Latest:
+    holder = Latest("0.1.0")
+    holder.put(EMPTY, OBSERVED)
+    return holder
+
+
+@asynccontextmanager
+async def reporting(coordinator: str, latest: Latest) -> AsyncIterator[None]:
+    def dial(address: str) -> grpc.aio.Channel:
+        return grpc.aio.insecure_channel(address, CHANNEL_OPTIONS)
+
+    task = asyncio.create_task(Reporter(IDENTITY, coordinator, latest, dial).run())
+    try:
+        yield
+        assert not task.done(), "the reporter ended"
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+def names(request: fleet_pb2.ReportRequest) -> list[str]:
+    return [section.name for section in request.update.sections]
+
+
+async def test_hello_then_what_is_missing_then_what_changes(latest: Latest) -> None:
+    async with fleet_server() as fleet, reporting(fleet.address, latest):
+        stream = await fleet.stream()
+        hello = (await stream.receive()).hello
+        assert (hello.protocol, hello.node_name, hello.boot_id) == (1, "worker-1", "boot-1")
+        assert (hello.instance_id, hello.agent_version) == ("instance-1", "0.1.0")
+        assert [entry.name for entry in hello.manifest.sections] == ["node", "driver"]
+
+        await stream.welcome("driver")
+        first = await stream.receive()
+        assert (first.update.sequence, names(first)) == (1, ["driver"])
+        assert first.update.observed.ToDatetime(UTC) == OBSERVED
+
+        latest.put(WITH_NIC, OBSERVED)
+        second = await stream.receive()
+        assert (second.update.sequence, names(second)) == (2, ["function/0000:3b:00.0"])
+
+
+async def test_a_reconnecting_agent_sends_no_section_that_the_coordinator_holds(latest: Latest) -> None:
+    async with fleet_server() as fleet, reporting(fleet.address, latest):
+        stream = await fleet.stream()
+        held = (await stream.receive()).hello.manifest
+        await stream.welcome("node", "driver")
+        await stream.receive()
+        stream.close()
+
+        stream = await fleet.stream()
+        assert (await stream.receive()).hello.manifest == held
+        await stream.welcome()
+        await stream.send(probe=fleet_pb2.Probe())
+        assert (await stream.receive()).WhichOneof("kind") == "heartbeat"
+
+
+async def test_heartbeats_at_the_interval_given_and_sections_again_when_asked(latest: Latest) -> None:
+    async with fleet_server() as fleet, reporting(fleet.address, latest):
+        stream = await fleet.stream()
+        await stream.receive()
+        await stream.welcome(heartbeat_seconds=1)
+        assert (await stream.receive()).WhichOneof("kind") == "heartbeat"
+        await stream.send(resend=fleet_pb2.Resend(sections=["node"]))
+        assert names(await stream.receive()) == ["node"]
+
+
+async def test_changes_during_an_outage_arrive_after_it_and_the_log_has_one_line(
+    latest: Latest, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with fleet_server() as fleet:
+        address = fleet.address
+    caplog.set_level(logging.INFO)
+    async with reporting(address, latest):
+        await asyncio.sleep(1.0)
+        latest.put(WITH_NIC, OBSERVED)
+        assert [record.message for record in caplog.records] == ["coordinator not reachable"]
+        async with fleet_server(address) as fleet:
+            stream = await fleet.stream()
+            assert len((await stream.receive()).hello.manifest.sections) == 3
+            await stream.welcome()
+            await stream.send(probe=fleet_pb2.Probe())
+            await stream.receive()
+        assert [record.message for record in caplog.records][:2] == [
+            "coordinator not reachable",
+            "coordinator connected",
+        ]
+
+
+async def test_the_leader_named_is_called_at_once(latest: Latest) -> None:
+    async with fleet_server() as standby, fleet_server() as leader, reporting(standby.address, latest):
+        stream = await standby.stream()
+        await stream.receive()
+        await stream.send(not_leader=fleet_pb2.NotLeader(address=leader.address))
+        assert (await (await leader.stream()).receive()).HasField("hello")
+
+
+async def test_a_refusal_is_one_clear_line_and_the_agent_lives_on(
+    latest: Latest, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with fleet_server() as fleet, reporting(fleet.address, latest):
+        stream = await fleet.stream()
+        await stream.receive()
+        refused = fleet_pb2.Refused(
+            reason=fleet_pb2.REFUSAL_REASON_NODE_TAKEN, message="agent instance-0 reports for worker-1"
+        )
+        await stream.send(refused=refused)
+        stream.close()
+        await asyncio.sleep(0.5)
+    (record,) = caplog.records
+    assert record.message == "refused by the coordinator"
+    fields = vars(record)
+    assert (fields["reason"], fields["error"]) == ("NODE_TAKEN", "agent instance-0 reports for worker-1")
