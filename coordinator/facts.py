@@ -12,7 +12,7 @@ from typing import Final
 from coordinator.driver import DriverFacts, driver_facts
 from coordinator.labels import hardware_labels
 from coordinator.management import NicInterface, nic_interfaces
-from nicfleet.inventory import Function, Inventory, Unread
+from nicfleet.inventory import Function, Inventory
 from nicfleet.reasons import Finding, Reason
 
 _LOUD_ERRNOS: Final = frozenset({errno.EIO, errno.EACCES, errno.EPERM, errno.ETIMEDOUT})
@@ -91,7 +91,7 @@ def _unsupported(functions: Iterable[Function]) -> Iterator[Finding]:
 def _unreadable(inventory: Inventory) -> Iterator[Finding]:
     """One finding per errno, with at most three paths: a failing card has hundreds of attributes."""
     by_errno: dict[int, list[str]] = {}
-    for unread in _all_unread(inventory):
+    for unread in inventory.all_unread():
         if unread.errno in _LOUD_ERRNOS:
             by_errno.setdefault(unread.errno, []).append("/" + unread.path.lstrip("/"))
     for number, paths in sorted(by_errno.items()):
@@ -101,13 +101,6 @@ def _unreadable(inventory: Inventory) -> Iterator[Finding]:
             Reason.AttributeUnreadable,
             f"cannot read {', '.join(shown)}{more}: {errno.errorcode[number]} ({os.strerror(number)})",
         )
-
-
-def _all_unread(inventory: Inventory) -> Iterator[Unread]:
-    yield from inventory.node.unread
-    yield from inventory.driver.unread
-    for function in inventory.all_functions():
-        yield from function.unread
 
 
 def _missing_directories(present: tuple[str, ...]) -> Iterator[Finding]:

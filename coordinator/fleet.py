@@ -2,23 +2,18 @@
 
 Single-threaded and synchronous: the API side says which Nodes exist, the stream side what agents report, and one
 listener hears which node changed. Nothing here walks over all nodes unless it is asked for all.
-
-An inventory is kept as compressed wire bytes per section, with the agent's hashes and the facts derived from it;
-as objects it would take a hundred times the memory.
 """
 
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Final
 
-from coordinator import bounds
-from coordinator.facts import Facts, derive
+from coordinator.facts import Facts
+from coordinator.held import Held, Report, Section, hold, pack_module_use
 from coordinator.identity import Identity
 from coordinator.nodes import KubeNode
-from nicfleet import wire
 from nicfleet.inventory import NodeName
 from nicfleet.reasons import Finding, Reason
 from nicfleet.v1 import fleet_pb2, view_pb2
@@ -28,9 +23,6 @@ SETTLE_TIME: Final = timedelta(seconds=60)
 
 REFUSAL_SHOWN: Final = timedelta(minutes=10)
 """For so long a refused claim stays visible; a second agent that lives on claims again long before."""
-
-_FASTEST: Final = 1
-"""zlib level: higher ones cost twice the time for a tenth of the size."""
 
 
 class Connection(IntEnum):
@@ -61,26 +53,6 @@ class Snapshot:
         return self.connection is Connection.CONNECTED
 
 
-@dataclass(frozen=True, slots=True)
-class _Section:
-    hash: bytes
-    packed: bytes
-    unfolded: int
-    functions: int
-
-    def unpack(self) -> fleet_pb2.Section:
-        return fleet_pb2.Section.FromString(zlib.decompress(self.packed))
-
-
-@dataclass(frozen=True, slots=True)
-class _Report:
-    sections: Mapping[str, _Section]
-    module_use: bytes
-    """A serialised view Inventory with nothing else in it."""
-    facts: Facts
-    at: datetime
-
-
 @dataclass(slots=True)
 class _Entry:
     since: datetime
@@ -90,10 +62,13 @@ class _Entry:
     live: bool = False
     """In that stream the agent has reported."""
     identity: Identity | None = None
-    report: _Report | None = None
-    arriving: dict[str, _Section] = field(default_factory=dict)
+    report: Report | None = None
+    arriving: dict[str, Section] = field(default_factory=dict)
     """Sections of an update that is not complete yet."""
     refused: tuple[datetime, Finding] | None = None
+
+    def held(self, manifest: fleet_pb2.Manifest) -> Held:
+        return hold(manifest, self.arriving, self.report.sections if self.report else {})
 
 
 class Fleet:
@@ -150,13 +125,13 @@ class Fleet:
         """
         entry = self._entry(identity.node)
         entry.stream, entry.identity, entry.arriving, entry.refused = True, identity, {}, None
-        missing = _missing(entry, manifest)
-        if missing:
+        held = entry.held(manifest)
+        if held.missing:
             self._set_live(entry, False)
             self._on_change(identity.node, False)
         else:
-            self._reported(identity.node, entry, manifest, entry.report.module_use if entry.report else b"")
-        return missing
+            self._reported(identity.node, entry, held.sections, entry.report.module_use if entry.report else b"")
+        return held.missing
 
     def updated(self, name: NodeName, update: fleet_pb2.Update) -> tuple[str, ...]:
         """An agent's inventory is now what the manifest says. Returns the sections still missing; none: it is held.
@@ -165,14 +140,13 @@ class Fleet:
         too large.
         """
         entry = self._entries[name]
-        asked = {item.name for item in update.manifest.sections}
-        entry.arriving = {name: section for name, section in entry.arriving.items() if name in asked}
-        entry.arriving.update((section.name, _pack(section)) for section in update.sections)
-        missing = _missing(entry, update.manifest)
-        if not missing:
-            module_use = view_pb2.Inventory(module_use=update.module_use).SerializeToString()
-            self._reported(name, entry, update.manifest, module_use)
-        return missing
+        entry.arriving.update((section.name, Section.of(section)) for section in update.sections)
+        held = entry.held(update.manifest)
+        if held.missing:
+            entry.arriving = dict(held.sections)
+        else:
+            self._reported(name, entry, held.sections, pack_module_use(update.module_use))
+        return held.missing
 
     def lost(self, name: NodeName) -> None:
         """The node's agent ended its stream or stopped its heartbeats. Nothing it said is forgotten."""
@@ -222,7 +196,7 @@ class Fleet:
     def inventory(self, name: NodeName) -> view_pb2.Inventory | None:
         """The whole inventory, unpacked; None before the first report."""
         entry = self._entries.get(name)
-        return _assemble(entry.report.sections, entry.report.module_use) if entry and entry.report else None
+        return entry.report.inventory() if entry and entry.report else None
 
     def settled(self, now: datetime) -> bool:
         """Each Node has reported, or its time to do so has passed. Never before all Nodes are seen."""
@@ -278,48 +252,12 @@ class Fleet:
             entry.live, entry.since = live, self._clock()
         return changed
 
-    def _reported(self, name: NodeName, entry: _Entry, manifest: fleet_pb2.Manifest, module_use: bytes) -> None:
-        """Every section of the manifest is held: it is the inventory now."""
-        sections = {item.name: section for item in manifest.sections if (section := _held(entry, item)) is not None}
+    def _reported(self, name: NodeName, entry: _Entry, sections: Mapping[str, Section], module_use: bytes) -> None:
+        """Every section of the manifest is held: they are the inventory now."""
         entry.arriving = {}
-        _check_whole(sections)
-        facts = derive(wire.from_wire(_assemble(sections, module_use)))
-        hardware = entry.report is None or entry.report.facts != facts
-        entry.report = _Report(sections, module_use, facts, self._clock())
+        report = Report.of(sections, module_use, self._clock())
+        hardware = entry.report is None or entry.report.facts != report.facts
+        entry.report = report
         self._awaited.pop(name, None)
         if self._set_live(entry, True) or hardware:
             self._on_change(name, hardware)
-
-
-def _missing(entry: _Entry, manifest: fleet_pb2.Manifest) -> tuple[str, ...]:
-    return tuple(item.name for item in manifest.sections if _held(entry, item) is None)
-
-
-def _held(entry: _Entry, item: fleet_pb2.SectionHash) -> _Section | None:
-    for sections in (entry.arriving, entry.report.sections if entry.report else {}):
-        section = sections.get(item.name)
-        if section is not None and section.hash == item.hash:
-            return section
-    return None
-
-
-def _pack(section: fleet_pb2.Section) -> _Section:
-    return _Section(
-        hash=section.hash,
-        packed=zlib.compress(section.SerializeToString(), _FASTEST),
-        unfolded=bounds.unfolded_size(section),
-        functions=bounds.function_count(section),
-    )
-
-
-def _assemble(sections: Mapping[str, _Section], module_use: bytes) -> view_pb2.Inventory:
-    inventory = wire.from_sections(section.unpack() for section in sections.values())
-    inventory.MergeFromString(module_use)
-    return inventory
-
-
-def _check_whole(sections: Mapping[str, _Section]) -> None:
-    bounds.check_inventory(
-        size=sum(section.unfolded for section in sections.values()),
-        functions=sum(section.functions for section in sections.values()),
-    )

@@ -193,7 +193,7 @@ def _identity(hello: fleet_pb2.Hello) -> Identity:
 
 async def _refuse(session: Session | None, context: _Context, refusal: _Refusal) -> None:
     _log(session, logging.WARNING, "agent refused", reason=str(refusal))
-    await context.write(refusal.response)
+    await (session.send if session else context.write)(refusal.response)
 
 
 async def _give_up(session: Session | None, context: _Context) -> NoReturn:

@@ -98,18 +98,6 @@ def version_unchecked(request: DriverRequest) -> Finding | None:
     )
 
 
-def driver_held(driver: DriverFacts) -> Finding | None:
-    """The loaded modules that keep the driver container from replacing the driver."""
-    if not driver.holders:
-        return None
-    by_kind = [
-        f"{kind} module{'s' if len(names) > 1 else ''} {', '.join(names)}"
-        for kind in dict.fromkeys(holder.kind for holder in driver.holders)
-        if (names := [str(holder) for holder in driver.holders if holder.kind is kind])
-    ]
-    return Finding(Reason.DriverHeld, f"the loaded driver is held by {' and '.join(by_kind)}")
-
-
 def build_outdated(driver: DriverFacts) -> Finding | None:
     """The driver builds kept on the host are all for other kernels than the running one."""
     if driver.kernel is None or not driver.builds or any(build.kernel == driver.kernel for build in driver.builds):
