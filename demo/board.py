@@ -1,0 +1,124 @@
+"""What is shown: one row for each node and each state. Pure."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+
+from nicfleet import names
+from nicfleet.v1 import inventory_pb2, view_pb2
+
+_SHORTENED: Final = (names.NFD, names.OWN, "network.nvidia.com/operator.")
+_OF_THE_SYSTEM: Final = frozenset(
+    {
+        *(names.OS_ID_LABEL, names.OS_VERSION_LABEL, names.KERNEL_LABEL),
+        *(names.DRIVER_FLAVOUR_LABEL, names.DRIVER_VERSION_LABEL),
+    }
+)
+"""Left out: they are the same on every node here, or have a column of their own."""
+
+_COLOURS: Final = {"ready": "green", "notReady": "yellow", "error": "red", "ignore": "dim"}
+
+
+@dataclass(frozen=True, slots=True)
+class NodeRow:
+    name: str
+    connection: str
+    cards: str
+    driver: str
+    labels: str
+
+
+@dataclass(frozen=True, slots=True)
+class StateRow:
+    name: str
+    state: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    nodes: tuple[NodeRow, ...] = ()
+    states: tuple[StateRow, ...] = ()
+
+
+def board(
+    summaries: Iterable[view_pb2.NodeSummary], labels: Mapping[str, Mapping[str, str]], policy: Mapping[str, Any]
+) -> Board:
+    """The coordinator's view of the nodes, the labels that the API server has, and the policy's status."""
+    nodes = tuple(_node(summary, labels.get(summary.name, {})) for summary in summaries)
+    applied = policy.get("status", {}).get("appliedStates", ())
+    states = tuple(StateRow(state["name"], state["state"], state.get("message", "")) for state in applied)
+    return Board(nodes, states)
+
+
+def is_ready(policy: Mapping[str, Any], generation: int) -> bool:
+    """Whether this generation of the policy, and not only an older one, is Ready."""
+    return any(
+        condition["type"] == "Ready"
+        and condition["status"] == "True"
+        and condition.get("observedGeneration", 0) >= generation
+        for condition in policy.get("status", {}).get("conditions", ())
+    )
+
+
+def short(labels: Mapping[str, str]) -> str:
+    """nicfleet's labels as one line: prefixes and `=true` left out."""
+    return " ".join(_short(key, value) for key, value in sorted(labels.items()) if _is_shown(key))
+
+
+def as_tables(shown: Board) -> RenderableType:
+    """For a terminal."""
+    nodes = _table("Node", "Agent", "Cards", "Driver", "Labels on the API server")
+    for node in shown.nodes:
+        nodes.add_row(node.name, node.connection, node.cards, node.driver, node.labels)
+    states = _table("State", "", "Why")
+    for state in shown.states:
+        if state.state != "ignore":
+            states.add_row(state.name, f"[{_COLOURS[state.state]}]{state.state}[/]", state.message)
+    return Group(nodes, "", states)
+
+
+def changes(before: Board, after: Board) -> Iterator[str]:
+    """For a log: one line for each row that is new or differs."""
+    for node in _news(before.nodes, after.nodes):
+        labels = node.labels or "none"
+        yield f"node {node.name}: {node.connection}; {node.cards}; driver {node.driver}; labels: {labels}"
+    for state in _news(before.states, after.states):
+        if state.state != "ignore" or state.name in {row.name for row in before.states}:
+            yield ": ".join(part for part in (state.name, state.state, state.message) if part)
+
+
+def _node(summary: view_pb2.NodeSummary, labels: Mapping[str, str]) -> NodeRow:
+    flavour = inventory_pb2.Flavour.Name(summary.driver_flavour).removeprefix("FLAVOUR_").lower()
+    connection = view_pb2.Connection.Name(summary.connection).removeprefix("CONNECTION_").lower().replace("_", " ")
+    return NodeRow(
+        name=summary.name,
+        connection=connection,
+        cards=", ".join(summary.models) or "no NIC",
+        driver=f"{flavour} {summary.driver_version}".strip(),
+        labels=short(labels),
+    )
+
+
+def _is_shown(key: str) -> bool:
+    return (key in names.LABEL_KEYS and key not in _OF_THE_SYSTEM) or key.startswith(names.LABEL_PREFIXES)
+
+
+def _short(key: str, value: str) -> str:
+    for prefix in _SHORTENED:
+        key = key.removeprefix(prefix)
+    return key.removesuffix(".present") if value == "true" else f"{key}={value}"
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column)
+    return table
+
+
+def _news(before: Sequence[Any], after: Sequence[Any]) -> Iterator[Any]:
+    return (row for row in after if row not in before)
