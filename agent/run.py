@@ -16,7 +16,7 @@ from agent.driver import with_peermem
 from agent.latest import Latest
 from agent.look import Looker
 from agent.nudges import Nudges
-from agent.settle import CONFIRM_SECONDS, Settled, Thing, is_reloading, settle
+from agent.settle import CONFIRM_SECONDS, Settled, Thing, is_complete, is_reloading, settle
 from agent.transitions import transitions
 from nicfleet.inventory import Driver, FunctionKind, Inventory
 
@@ -64,9 +64,10 @@ class Watch:
         try:
             read = await self._looker.look(self._believed)
         except Exception as error:  # whatever it is, the agent goes on with what it knows
-            if repr(error) != self._failure:
-                self._failure = repr(error)
-                _log.exception("inventory read failed")
+            self._failed("inventory read failed", error)
+            return False
+        if self._believed is None and not is_complete(read):
+            self._failed("devices could not be listed", [problem.path for problem in read.all_unread()])
             return False
         self._failure = ""
         self._driver = with_peermem(self._driver, read.driver)
@@ -75,6 +76,13 @@ class Watch:
         if settled.inventory != self._believed:
             self._publish(settled.inventory, observed)
         return settled.unconfirmed
+
+    def _failed(self, message: str, reason: object) -> None:
+        """One line for as long as the reason is the same."""
+        if (failure := f"{message}: {reason!r}") != self._failure:
+            self._failure = failure
+            error = reason if isinstance(reason, Exception) else None
+            _log.error(message, extra={"reason": str(reason)}, exc_info=error)
 
     def _settled(self, read: Inventory, now: float) -> Settled:
         if self._believed is None:
@@ -88,7 +96,8 @@ class Watch:
         self._latest.put(inventory, observed)
 
     def _pause(self) -> float:
-        if self._believed is not None and (is_reloading(self._believed.driver) or _has_silent_ports(self._believed)):
+        believed = self._believed
+        if believed is None or is_reloading(believed.driver) or _has_silent_ports(believed):
             return min(BUSY_PERIOD, self._period)
         return self._period
 

@@ -26,15 +26,16 @@ _LINK: Final = "link"
 _MODULE: Final = "module"
 
 
-_PCI: Final = "sys/bus/pci/devices"
+_LISTINGS: Final = ("sys/bus", "sys/bus/pci/devices")
+_PCI_DEVICE: Final = (*_LISTINGS, "/{function}/vendor", "/{function}/device", "/{function}/class")
 _PLACES: Final = {
-    _FUNCTION: (_PCI, "/{function}/vendor", "/{function}/class"),
+    _FUNCTION: _PCI_DEVICE,
     _VF_COUNT: ("/{function}/sriov_numvfs",),
     _NETDEV: ("/{function}/net",),
     _RDMA_DEVICE: ("/{function}/infiniband",),
-    _GPU: (_PCI, "/{function}/vendor", "/{function}/class"),
-    _OTHER_DEVICE: (_PCI, "/{function}/vendor", "/{function}/class"),
-    _LINK: (_PCI, "sys/class/net"),
+    _GPU: _PCI_DEVICE,
+    _OTHER_DEVICE: _PCI_DEVICE,
+    _LINK: (*_LISTINGS, "sys/class/net"),
     _MODULE: ("proc/modules",),
 }
 """Per kind, how the paths end in which such a thing is found."""
@@ -76,6 +77,11 @@ def settle(believed: Inventory, read: Inventory, missed: Mapping[Thing, float], 
     }
     unconfirmed = any(now - first < CONFIRM_SECONDS for first in kept.values())
     return Settled(_with(believed, read, kept.keys()), kept, unconfirmed)
+
+
+def is_complete(read: Inventory) -> bool:
+    """Whether devices could be looked for at all. A read that is not says nothing to one who knows nothing."""
+    return not any(problem.path in _LISTINGS for problem in read.all_unread())
 
 
 def is_reloading(driver: Driver) -> bool:

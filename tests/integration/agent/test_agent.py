@@ -1,0 +1,146 @@
+"""The whole agent, as its own process, on a host tree."""
+
+import asyncio
+import json
+import socket
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+
+from nicfleet.v1 import fleet_pb2, view_pb2, view_pb2_grpc
+from tests import hosts
+from tests.host_tree import HostTree
+from tests.integration.agent.fleet_server import SECONDS, Stream, fleet_server
+
+NODE = "worker-1"
+FIRST, SECOND = "function/0000:3b:00.0", "function/0000:3b:00.1"
+NOBODY = "127.0.0.1:9"
+
+
+class Agent:
+    """A running agent."""
+
+    def __init__(self, process: Process, address: str) -> None:
+        self.process = process
+        self.address = address
+
+    async def stop(self) -> list[dict[str, object]]:
+        """Stop it as the kubelet does; gives its log."""
+        self.process.terminate()
+        output, errors = await asyncio.wait_for(self.process.communicate(), SECONDS)
+        assert (self.process.returncode, errors.decode()) == (0, "")
+        return [json.loads(line) for line in output.splitlines()]
+
+
+@asynccontextmanager
+async def agent(host_root: Path, coordinator: str) -> AsyncIterator[Agent]:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    flags = {"--node-name": NODE, "--coordinator": coordinator, "--host-root": str(host_root), "--grpc-listen": address}
+    command = [sys.executable, "-m", "agent", "--insecure", *(part for flag in flags.items() for part in flag)]
+    process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE)
+    try:
+        yield Agent(process, address)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> HostTree:
+    hosts.connectx5(tmp_path)
+    return HostTree(tmp_path)
+
+
+async def greeted(stream: Stream) -> list[str]:
+    """Welcome an agent that is new here, and take its first update."""
+    manifest = (await stream.receive()).hello.manifest
+    names = [entry.name for entry in manifest.sections]
+    await stream.welcome(*names)
+    update = (await stream.receive()).update
+    assert [section.name for section in update.sections] == names
+    return names
+
+
+async def next_update(stream: Stream) -> fleet_pb2.Update:
+    return (await stream.receive()).update
+
+
+async def test_hardware_that_comes_and_goes_reaches_the_coordinator(tree: HostTree) -> None:
+    async with fleet_server() as fleet, agent(tree.root, fleet.address) as running:
+        stream = await fleet.stream()
+        assert await greeted(stream) == ["node", "driver", FIRST, SECOND]
+
+        began = monotonic()
+        tree.remove_function("0000:3b:00.1")
+        update = await next_update(stream)
+        assert [entry.name for entry in update.manifest.sections] == ["node", "driver", FIRST]
+        assert 0.2 <= monotonic() - began < 1.0, "a removal is confirmed, and then goes at once"
+
+        began = monotonic()
+        tree.add_pf("0000:3b:00.1", 0x1017, netdev="ens2f1")
+        update = await next_update(stream)
+        assert SECOND in [section.name for section in update.sections]
+        assert monotonic() - began < 0.5
+
+        log = await running.stop()
+    messages = [line["message"] for line in log]
+    assert messages.count("device removed") == 1
+    assert messages.count("device added") == 3
+    assert messages[-1] == "agent stopped"
+
+
+async def test_without_a_coordinator_the_local_view_works_and_tells_the_truth(tree: HostTree) -> None:
+    async with agent(tree.root, NOBODY) as running, grpc.aio.insecure_channel(running.address) as channel:
+        view: Any = view_pb2_grpc.NodeViewStub(channel)
+        watch = view.WatchInventory(view_pb2.WatchInventoryRequest(), wait_for_ready=True, timeout=SECONDS)
+        first = await watch.read()
+        assert [function.address for function in first.inventory.functions] == ["0000:3b:00.0", "0000:3b:00.1"]
+
+        health = health_pb2_grpc.HealthStub(channel)
+        for service in ("", "nicfleet.v1.NodeView"):
+            answer = await health.Check(health_pb2.HealthCheckRequest(service=service))
+            assert answer.status == health_pb2.HealthCheckResponse.SERVING
+
+        tree.write("sys/bus/pci/devices/0000:3b:00.0/net/ens2f0/operstate", "down")
+        second = await watch.read()
+        assert second.inventory.functions[0].netdevs[0].operstate == "down"
+        latest = await view.GetInventory(view_pb2.GetInventoryRequest())
+        assert latest.inventory == second.inventory
+        log = await running.stop()
+    assert [line["message"] for line in log if line["logger"] == "agent.report"] == ["coordinator not reachable"]
+
+
+async def test_reflection_lists_what_is_served(tree: HostTree) -> None:
+    async with agent(tree.root, NOBODY) as running, grpc.aio.insecure_channel(running.address) as channel:
+        reflection = reflection_pb2_grpc.ServerReflectionStub(channel)
+        call = reflection.ServerReflectionInfo(
+            iter([reflection_pb2.ServerReflectionRequest(list_services="")]), wait_for_ready=True, timeout=SECONDS
+        )
+        answer = await call.read()
+        names = {service.name for service in answer.list_services_response.service}
+        assert {"nicfleet.v1.NodeView", "grpc.health.v1.Health"} <= names
+
+
+async def test_an_address_in_use_ends_in_one_sentence(tree: HostTree) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        command = ["--insecure", "--node-name", NODE, "--coordinator", NOBODY, "--host-root", str(tree.root)]
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "agent", *command, "--grpc-listen", address, stdout=PIPE, stderr=PIPE
+        )
+        _, errors = await asyncio.wait_for(process.communicate(), SECONDS)
+    assert process.returncode == 1
+    assert (
+        errors.decode().splitlines()[-1].startswith(f"nicfleet-agent: --grpc-listen {address}: the address is in use")
+    )

@@ -1,0 +1,119 @@
+"""When the agent looks, and what it then publishes."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from agent.files import DirectoryFiles, Files
+from agent.latest import Latest, Snapshot
+from agent.look import Looker
+from agent.nudges import Nudges
+from agent.run import Watch
+from agent.settle import CONFIRM_SECONDS
+from nicfleet.inventory import Function, Inventory, Node, NodeName, PciAddress, Unread
+
+EMPTY = Inventory(Node(NodeName("n")))
+WITH_NIC = replace(EMPTY, functions=(Function(PciAddress("0000:3b:00.0")),))
+UNLISTED = replace(EMPTY, node=replace(EMPTY.node, unread=(Unread("sys/bus/pci/devices", 5),)))
+
+
+class Scripted:
+    """A node whose next looks the test decides. Nothing else would make the agent look: the period is long."""
+
+    def __init__(self) -> None:
+        self.now: Callable[[], Inventory] = lambda: EMPTY
+        self.looks = 0
+        self.nudges = Nudges()
+        self.latest = Latest("1")
+
+    def read(self, files: Files, previous: Inventory | None) -> Inventory:
+        self.looks += 1
+        return self.now()
+
+    def change(self, now: Callable[[], Inventory]) -> None:
+        self.now = now
+        self.nudges.nudge()
+
+    async def published(self, after: int = 0) -> Snapshot:
+        async with asyncio.timeout(5):
+            return await self.latest.newer_than(after)
+
+
+@asynccontextmanager
+async def watched(period: float = 60.0) -> AsyncIterator[Scripted]:
+    node = Scripted()
+    looker = Looker(DirectoryFiles(Path("/nonexistent")), node.read)
+    task = asyncio.create_task(Watch(looker, node.nudges, node.latest, period).run())
+    try:
+        yield node
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def test_an_addition_is_published_at_once_and_a_removal_when_it_is_confirmed() -> None:
+    async with watched() as node:
+        first = await node.published()
+        await asyncio.sleep(0.15)
+
+        began = monotonic()
+        node.change(lambda: WITH_NIC)
+        added = await node.published(first.version)
+        assert monotonic() - began < 0.1
+        assert added.inventory == WITH_NIC
+        await asyncio.sleep(0.15)
+
+        began = monotonic()
+        node.change(lambda: EMPTY)
+        removed = await node.published(added.version)
+        assert CONFIRM_SECONDS <= monotonic() - began < 1.0
+        assert removed.inventory == EMPTY
+        assert removed.observed.timestamp() - added.observed.timestamp() < CONFIRM_SECONDS + 0.1, "heard, not confirmed"
+
+
+async def test_many_nudges_are_one_look() -> None:
+    async with watched() as node:
+        await node.published()
+        await asyncio.sleep(0.15)
+        for _ in range(50):
+            node.nudges.nudge()
+            await asyncio.sleep(0.001)
+        await asyncio.sleep(0.3)
+        assert node.looks == 3, "the first look, the leading edge, and what followed within 100 ms"
+
+
+async def test_without_nudges_the_period_is_the_safety_net() -> None:
+    async with watched(period=0.2) as node:
+        first = await node.published()
+        node.now = lambda: WITH_NIC
+        assert (await node.published(first.version)).inventory == WITH_NIC
+
+
+async def test_a_look_that_fails_is_told_once_and_changes_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    def fail() -> Inventory:
+        raise RuntimeError("a bug")
+
+    async with watched(period=0.1) as node:
+        first = await node.published()
+        node.change(fail)
+        await asyncio.sleep(0.6)
+        assert node.latest.snapshot == first
+        assert [record.message for record in caplog.records if record.levelname == "ERROR"] == ["inventory read failed"]
+        node.change(lambda: WITH_NIC)
+        assert (await node.published(first.version)).inventory == WITH_NIC
+
+
+async def test_a_first_look_that_could_not_list_devices_is_not_published(caplog: pytest.LogCaptureFixture) -> None:
+    async with watched() as node:
+        node.now = lambda: UNLISTED
+        await asyncio.sleep(0.2)
+        assert node.latest.snapshot is None
+        assert "devices could not be listed" in caplog.messages
+        node.change(lambda: WITH_NIC)
+        assert (await node.published()).inventory == WITH_NIC
