@@ -33,5 +33,7 @@ def print_table(inventory: Inventory) -> None:
     from cli.table import render
     from coordinator.facts import derive
 
-    console = Console(width=None if sys.stdout.isatty() else _WIDEST, highlight=False)
+    width = None if sys.stdout.isatty() else _WIDEST
+    # Without markup and emoji: rich would make a bus number, the "ab" of 0000:ab:00.0, a picture.
+    console = Console(width=width, markup=False, emoji=False, highlight=False)
     console.print(render(inventory, derive(inventory).findings))

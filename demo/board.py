@@ -1,11 +1,12 @@
 """What is shown: one row for each node and each state. Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from rich.console import Group, RenderableType
 from rich.table import Table
+from rich.text import Text
 
 from nicfleet import names
 from nicfleet.v1 import inventory_pb2, view_pb2
@@ -70,25 +71,40 @@ def short(labels: Mapping[str, str]) -> str:
 
 
 def as_tables(shown: Board) -> RenderableType:
-    """For a terminal."""
+    """For a terminal whose console takes no markup: reasons may hold brackets."""
     nodes = _table("Node", "Agent", "Cards", "Driver", "Labels on the API server")
     for node in shown.nodes:
         nodes.add_row(node.name, node.connection, node.cards, node.driver, node.labels)
     states = _table("State", "", "Why")
     for state in shown.states:
         if state.state != "ignore":
-            states.add_row(state.name, f"[{_COLOURS[state.state]}]{state.state}[/]", state.message)
+            states.add_row(state.name, Text(state.state, style=_COLOURS[state.state]), state.message)
     return Group(nodes, "", states)
 
 
 def changes(before: Board, after: Board) -> Iterator[str]:
-    """For a log: one line for each row that is new or differs."""
-    for node in _news(before.nodes, after.nodes):
-        labels = node.labels or "none"
-        yield f"node {node.name}: {node.connection}; {node.cards}; driver {node.driver}; labels: {labels}"
-    for state in _news(before.states, after.states):
-        if state.state != "ignore" or state.name in {row.name for row in before.states}:
+    """For a log: one line for each node and state, with what is new of it."""
+    nodes = {node.name: node for node in before.nodes}
+    for node in after.nodes:
+        if news := "; ".join(_node_news(nodes.get(node.name), node)):
+            yield f"{node.name}: {news}"
+    known = {state.name: state for state in before.states}
+    for state in after.states:
+        if state != known.get(state.name) and (state.state != "ignore" or state.name in known):
             yield ": ".join(part for part in (state.name, state.state, state.message) if part)
+
+
+def _node_news(before: NodeRow | None, node: NodeRow) -> Iterator[str]:
+    if before is None or before.connection != node.connection:
+        yield node.connection
+    if before is None or before.cards != node.cards:
+        yield node.cards
+    if before is None or before.driver != node.driver:
+        yield f"driver {node.driver}"
+    old, new = set(before.labels.split() if before else ()), set(node.labels.split())
+    if old != new:
+        added, removed = (f"+{label}" for label in sorted(new - old)), (f"-{label}" for label in sorted(old - new))
+        yield " ".join(("labels", *added, *removed))
 
 
 def _node(summary: view_pb2.NodeSummary, labels: Mapping[str, str]) -> NodeRow:
@@ -118,7 +134,3 @@ def _table(*columns: str) -> Table:
     for column in columns:
         table.add_column(column)
     return table
-
-
-def _news(before: Sequence[Any], after: Sequence[Any]) -> Iterator[Any]:
-    return (row for row in after if row not in before)

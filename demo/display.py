@@ -47,7 +47,7 @@ class Screen:
         self._live = live
 
     def say(self, line: str) -> None:
-        self._live.console.print(self._clock.stamped(line), highlight=False, markup=False)
+        self._live.console.print(self._clock.stamped(line))
 
     def show(self, board: Board) -> None:
         self._live.update(as_tables(board))
@@ -56,7 +56,7 @@ class Screen:
 @contextmanager
 def display() -> Iterator[Display]:
     """The display that fits standard output."""
-    console = Console()
+    console = Console(markup=False, emoji=False, highlight=False)
     if not console.is_terminal:
         yield Lines()
         return

@@ -37,8 +37,8 @@ class DriverContainer:
             self._worker.submit(self._leave)
 
     def close(self) -> None:
-        """Wait for what is under way."""
-        self._worker.shutdown(cancel_futures=True)
+        """Finish what was asked for."""
+        self._worker.shutdown()
 
     def _load(self, version: str) -> None:
         set_running(self._root, True)

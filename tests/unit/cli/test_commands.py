@@ -84,6 +84,17 @@ def test_representors_and_ports_without_a_netdev_stand_alone(connectx5: Path) ->
     assert "mlx5_1 port 1  " in output
 
 
+def test_what_the_host_says_is_printed_as_it_is(tmp_path: Path) -> None:
+    tree = HostTree(tmp_path)
+    tree.add_system(os_id="[red]")
+    tree.add_pf("0000:ab:00.0", 0x1021, netdev="ens1[0]")
+
+    output = nicfleet("inspect", "--host-root", tmp_path).stdout
+
+    assert "[red] 22.04" in output
+    assert "0000:ab:00.0  ConnectX-7  ens1[0] (Up)" in output
+
+
 def test_a_machine_without_nics_is_not_an_error(tmp_path: Path) -> None:
     HostTree(tmp_path).add_system()
 

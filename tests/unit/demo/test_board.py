@@ -1,0 +1,109 @@
+"""What the demo shows of nodes, labels and states."""
+
+import io
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from demo.board import Board, NodeRow, StateRow, as_tables, board, changes, is_ready, short
+from demo.latency import percentile
+from nicfleet import names
+from nicfleet.v1 import inventory_pb2, view_pb2
+
+NODE = NodeRow("worker-1", "connected", "ConnectX-5", "inbox", "mofed.wait pci-15b3")
+
+
+def policy(generation: int = 2, observed: int = 2, status: str = "True") -> dict[str, Any]:
+    condition = {"type": "Ready", "status": status, "observedGeneration": observed}
+    return {"metadata": {"generation": generation}, "status": {"conditions": [condition]}}
+
+
+@pytest.mark.parametrize(
+    ("shown", "expected"),
+    [
+        pytest.param({}, False, id="no-policy-yet"),
+        pytest.param({"metadata": {"generation": 2}}, False, id="no-status-yet"),
+        pytest.param(policy(observed=1), False, id="an-older-spec-was-ready"),
+        pytest.param(policy(status="False"), False, id="not-ready"),
+        pytest.param(policy(), True, id="ready"),
+    ],
+)
+def test_ready_means_the_generation_applied(shown: dict[str, Any], expected: bool) -> None:
+    assert is_ready(shown, generation=2) is expected
+
+
+def test_labels_are_short_and_only_nicfleets() -> None:
+    labels = {
+        names.NIC_LABEL: "true",
+        names.WAIT_LABEL: "false",
+        names.GENERATION_PREFIX + "connectx-5": "true",
+        names.KERNEL_LABEL: "6.8.0-60-generic",
+        "kubernetes.io/os": "linux",
+    }
+
+    assert short(labels) == "pci-15b3 mofed.wait=false nic.connectx-5"
+
+
+def test_the_board_joins_the_fleet_the_nodes_and_the_status() -> None:
+    summary = view_pb2.NodeSummary(
+        name="worker-1",
+        connection=view_pb2.CONNECTION_NOT_REPORTED,
+        models=["ConnectX-5", "ConnectX-7"],
+        driver_flavour=inventory_pb2.FLAVOUR_OFED,
+        driver_version="24.10-1.1.4",
+    )
+    status = {"appliedStates": [{"name": "state-OFED", "state": "notReady", "message": "held"}]}
+
+    shown = board([summary], {"worker-1": {names.NIC_LABEL: "true"}}, {"status": status})
+
+    assert shown == Board(
+        nodes=(NodeRow("worker-1", "not reported", "ConnectX-5, ConnectX-7", "ofed 24.10-1.1.4", "pci-15b3"),),
+        states=(StateRow("state-OFED", "notReady", "held"),),
+    )
+
+
+def test_the_tables_show_states_asked_for() -> None:
+    console = Console(width=120, file=io.StringIO())
+    console.print(as_tables(Board((NODE,), (StateRow("state-OFED", "ready", ""), StateRow("state-X", "ignore", "")))))
+
+    assert isinstance(console.file, io.StringIO)
+    text = console.file.getvalue()
+    assert "worker-1  connected  ConnectX-5  inbox   mofed.wait pci-15b3" in text
+    assert "state-OFED  ready" in text
+    assert "state-X" not in text
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "lines"),
+    [
+        pytest.param(Board((NODE,)), Board((NODE,)), [], id="nothing-new"),
+        pytest.param(
+            Board(),
+            Board((NODE,)),
+            ["worker-1: connected; ConnectX-5; driver inbox; labels +mofed.wait +pci-15b3"],
+            id="a-new-node",
+        ),
+        pytest.param(
+            Board((NODE,)),
+            Board((NodeRow("worker-1", "connected", "ConnectX-5", "ofed", "mofed.wait=false pci-15b3"),)),
+            ["worker-1: driver ofed; labels +mofed.wait=false -mofed.wait"],
+            id="only-what-changed",
+        ),
+        pytest.param(Board(), Board((), (StateRow("a", "ignore", ""),)), [], id="a-state-never-asked-for"),
+        pytest.param(
+            Board((), (StateRow("a", "notReady", "x"),)),
+            Board((), (StateRow("a", "ignore", ""),)),
+            ["a: ignore"],
+            id="a-state-no-longer-asked-for",
+        ),
+    ],
+)
+def test_a_log_tells_what_is_new(before: Board, after: Board, lines: list[str]) -> None:
+    assert list(changes(before, after)) == lines
+
+
+def test_a_percentile_is_a_measured_value() -> None:
+    measured = [float(value) for value in range(50, 0, -1)]
+
+    assert (percentile(measured, 50), percentile(measured, 99)) == (25.0, 50.0)
