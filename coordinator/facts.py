@@ -79,13 +79,14 @@ def _broken_cards(inventory: Inventory) -> Iterator[Finding]:
 
 
 def _unsupported(functions: Iterable[Function]) -> Iterator[Finding]:
+    """One finding per model: the ports of a card say the same."""
+    addresses: dict[str, list[str]] = {}
     for function in functions:
         if function.supported is False:
-            reason = f": {function.unsupported_reason}" if function.unsupported_reason else ""
-            yield Finding(
-                Reason.UnsupportedDevice,
-                f"{function.model or 'the device'} at {function.address} is not supported{reason}",
-            )
+            reason = function.unsupported_reason or f"{function.model or 'the device'} is not supported"
+            addresses.setdefault(reason, []).append(function.address)
+    for reason, places in sorted(addresses.items()):
+        yield Finding(Reason.UnsupportedDevice, f"{reason} ({', '.join(sorted(places))})")
 
 
 def _unreadable(inventory: Inventory) -> Iterator[Finding]:

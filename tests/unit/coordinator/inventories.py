@@ -85,7 +85,7 @@ def connectx6lx(address: str = "0000:5e:00.0", **changes: object) -> Function:
         device=0x101F,
         model="ConnectX-6 Lx",
         supported=False,
-        unsupported_reason="upstream does not support it",
+        unsupported_reason="ConnectX-6 Lx is not supported: use another",
         netdevs=(),
         rdma_devices=(),
     )

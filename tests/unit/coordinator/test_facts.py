@@ -44,13 +44,13 @@ RECOVERY = OtherDevice(PciAddress("0000:5e:00.0"), 0x0212, 0x020000, "ConnectX-6
             inventory(connectx6lx()),
             Finding(
                 Reason.UnsupportedDevice,
-                "ConnectX-6 Lx at 0000:5e:00.0 is not supported: upstream does not support it",
+                "ConnectX-6 Lx is not supported: use another (0000:5e:00.0)",
             ),
             id="unsupported",
         ),
         pytest.param(
             inventory(connectx6lx(model=None, unsupported_reason=None)),
-            Finding(Reason.UnsupportedDevice, "the device at 0000:5e:00.0 is not supported"),
+            Finding(Reason.UnsupportedDevice, "the device is not supported (0000:5e:00.0)"),
             id="unsupported-and-nameless",
         ),
         pytest.param(
