@@ -1,6 +1,11 @@
 """Options of the whole test suite."""
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A loaded machine must not fail a property test: how long an example takes proves nothing about it.
+settings.register_profile("nicfleet", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("nicfleet")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
