@@ -5,9 +5,10 @@ import signal
 import sys
 
 from demo.display import Display, display
+from demo.fleet import fleet_client
 from demo.latency import NotSeen
 from demo.site import running_site
-from demo.story import NotReady, Story, fleet_view, what_to_try
+from demo.story import NotReady, Story, what_to_try
 from tests.controlplane.errors import ControlPlaneError
 from tests.controlplane.tools import ensure_tools
 
@@ -31,12 +32,11 @@ def main() -> int:
 
 
 def _run(shown: Display, stay: bool) -> None:
-    with running_site(shown.say) as site, fleet_view(site.coordinator) as fleet:
-        story = Story(site, shown, fleet)
+    with running_site(shown.say) as site, fleet_client(site.coordinator) as fleet:
+        story = Story(site, fleet, shown)
         story.tell()
         if stay:
-            for line in what_to_try(site, str(ensure_tools(["grpcurl"])["grpcurl"])):
-                shown.say(line)
+            shown.note(what_to_try(site, ensure_tools(["grpcurl"])["grpcurl"]))
             story.go_on()
 
 

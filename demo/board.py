@@ -1,6 +1,6 @@
 """What is shown: one row for each node and each state. Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -53,6 +53,13 @@ def board(
     applied = policy.get("status", {}).get("appliedStates", ())
     states = tuple(StateRow(state["name"], state["state"], state.get("message", "")) for state in applied)
     return Board(nodes, states)
+
+
+def is_labelled(summaries: Sequence[view_pb2.NodeSummary]) -> bool:
+    """Whether every node's agent is connected, and the Node carries the labels that follow from its report."""
+    return bool(summaries) and all(
+        node.connection == view_pb2.CONNECTION_CONNECTED and node.labels_in_step for node in summaries
+    )
 
 
 def is_ready(policy: Mapping[str, Any], generation: int) -> bool:

@@ -18,6 +18,10 @@ class Display(Protocol):
         """One line of the story, with the seconds since the start."""
         ...
 
+    def note(self, text: str) -> None:
+        """Lines to be copied: as they are, and without the clock."""
+        ...
+
     def show(self, board: Board) -> None:
         """How nodes and states are now."""
         ...
@@ -31,7 +35,10 @@ class Lines:
         self._shown = Board()
 
     def say(self, line: str) -> None:
-        print(self._clock.stamped(line), flush=True)
+        self.note(self._clock.stamped(line))
+
+    def note(self, text: str) -> None:
+        print(text, flush=True)
 
     def show(self, board: Board) -> None:
         for line in changes(self._shown, board):
@@ -47,7 +54,10 @@ class Screen:
         self._live = live
 
     def say(self, line: str) -> None:
-        self._live.console.print(self._clock.stamped(line))
+        self.note(self._clock.stamped(line))
+
+    def note(self, text: str) -> None:
+        self._live.console.print(text, soft_wrap=True)
 
     def show(self, board: Board) -> None:
         self._live.update(as_tables(board))

@@ -1,47 +1,48 @@
-"""What happens in the demo, in order: two policies become ready, then a card is pulled out and put back."""
+"""What happens in the demo, in order: Nodes get labels, two policies become ready, a card is pulled and put back."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Final
 
-import grpc
-
-from demo.board import Board, board, is_ready
+from demo.board import Board, board, is_labelled, is_ready
 from demo.display import Display
+from demo.fleet import FleetClient
 from demo.hosts import SPARE_NODE, SpareCard
 from demo.latency import ROUNDS, measure, percentile
 from demo.site import REPOSITORY, Site
-from nicfleet.v1 import view_pb2, view_pb2_grpc
+from nicfleet import names
 
+LABELLED_SECONDS: Final = 60.0
 READY_SECONDS: Final = 120.0
-_REFRESH_SECONDS: Final = 0.25
-_ANSWER_SECONDS: Final = 5.0
-_LOG_LINES: Final = 10
-
-EXAMPLES: Final = tuple(
-    REPOSITORY / "deploy/examples" / name
-    for name in ("nicclusterpolicy-whereabouts.yaml", "nicclusterpolicy-nv-ipam.yaml")
+EXAMPLES: Final = (
+    "deploy/examples/nicclusterpolicy-whereabouts.yaml",
+    "deploy/examples/nicclusterpolicy-nv-ipam.yaml",
 )
+
+_REFRESH_SECONDS: Final = 0.25
+_LOG_LINES: Final = 10
 
 
 class NotReady(Exception):
-    """The policy did not become ready in time; the text gives the reasons, one a line."""
+    """Something was not ready in time; the text gives the reasons, one a line."""
 
 
 class Story:
     """Tells `display` what happens on `site`."""
 
-    def __init__(self, site: Site, display: Display, fleet: view_pb2_grpc.FleetViewStub) -> None:
+    def __init__(self, site: Site, fleet: FleetClient, display: Display) -> None:
         self._site = site
-        self._display = display
         self._fleet = fleet
+        self._display = display
 
     def tell(self) -> None:
         """Raises NotReady, and NotSeen when a change of hardware does not reach its label."""
+        self._display.say("four agents report, the coordinator labels their Nodes")
+        self._wait_until(lambda: is_labelled(self._fleet.nodes()), LABELLED_SECONDS)
         for example in EXAMPLES:
-            seconds = self._apply(str(example.relative_to(REPOSITORY)))
-            self._display.say(f"Ready {seconds:.1f} s after kubectl apply")
+            self._display.say(f"kubectl apply -f {example}")
+            self._display.say(f"Ready {self._apply(example):.1f} s after kubectl apply")
         self._replug()
 
     def go_on(self) -> None:
@@ -51,70 +52,67 @@ class Story:
             time.sleep(_REFRESH_SECONDS)
 
     def _apply(self, example: str) -> float:
-        self._display.say(f"kubectl apply -f {example}")
+        """Seconds until this very policy is Ready. Raises NotReady."""
         began = time.monotonic()
-        path = str(REPOSITORY / example)
-        generation = int(self._site.cluster.kubectl("apply", "-f", path, "-o", "jsonpath={.metadata.generation}"))
-        observed = self._site.observed
-        while not observed.wait_until(lambda: is_ready(observed.policy, generation), _REFRESH_SECONDS):
-            self._display.show(self._board())
-            if time.monotonic() - began > READY_SECONDS or self._dead():
-                raise NotReady("\n".join(self._reasons()))
-        took = time.monotonic() - began
-        self._display.show(self._board())
-        return took
+        applied = self._site.cluster.kubectl(
+            "apply", f"--filename={REPOSITORY / example}", "--output=jsonpath={.metadata.generation}"
+        )
+        self._wait_until(lambda: is_ready(self._site.observed.policy, int(applied)), READY_SECONDS)
+        return time.monotonic() - began
 
     def _replug(self) -> None:
         card = SpareCard(next(host.root for host in self._site.hosts if host.name == SPARE_NODE))
-        self._display.say(f"{ROUNDS} times: a ConnectX-7 of node {SPARE_NODE} is pulled out and put back")
+        self._display.say(f"{ROUNDS} times, a ConnectX-7 of node {SPARE_NODE} is pulled out and put back")
         measured = measure(card, self._site.observed)
         for what, seconds in (("put back", measured.additions), ("pulled out", measured.removals)):
             p50, p99 = percentile(seconds, 50) * 1000, percentile(seconds, 99) * 1000
             self._display.say(f"{what} on the host -> label on the API server: p50 {p50:.0f} ms, p99 {p99:.0f} ms")
         self._display.show(self._board())
 
-    def _board(self) -> Board:
-        try:
-            answer = self._fleet.ListNodes(view_pb2.ListNodesRequest(), timeout=_ANSWER_SECONDS)
-        except grpc.RpcError:
-            answer = view_pb2.ListNodesResponse()
-        return board(answer.nodes, self._site.observed.labels, self._site.observed.policy)
+    def _wait_until(self, holds: Callable[[], bool], seconds: float) -> None:
+        """Show how things are until it holds. Raises NotReady after that time, or when a process has ended."""
+        deadline = time.monotonic() + seconds
+        while not self._site.observed.wait_until(holds, _REFRESH_SECONDS):
+            self._display.show(self._board())
+            if time.monotonic() > deadline or self._ended():
+                raise NotReady("\n".join(self._reasons()))
+        self._display.show(self._board())
 
-    def _dead(self) -> list[str]:
+    def _board(self) -> Board:
+        return board(self._fleet.nodes(), self._site.observed.labels, self._site.observed.policy)
+
+    def _ended(self) -> list[str]:
         return [process.name for process in self._site.processes if process.pid is None]
 
     def _reasons(self) -> Iterator[str]:
-        for name in self._dead():
-            yield f"{name} has ended"
+        yield "not ready in time" if not self._ended() else f"{', '.join(self._ended())} ended early"
         for state in self._board().states:
             if state.state not in ("ready", "ignore"):
                 yield f"{state.name}: {state.state}: {state.message}"
         for process in self._site.processes:
-            yield f"the end of the log of {process.name}:"
+            yield f"the last lines of {process.name}:"
             yield from process.log.read_text(errors="replace").splitlines()[-_LOG_LINES:]
 
 
-@contextmanager
-def fleet_view(address: str) -> Iterator[view_pb2_grpc.FleetViewStub]:
-    """The coordinator's view of the fleet."""
-    with grpc.insecure_channel(address) as channel:
-        yield view_pb2_grpc.FleetViewStub(channel)
-
-
-def what_to_try(site: Site, grpcurl: str) -> tuple[str, ...]:
+def what_to_try(site: Site, grpcurl: Path) -> str:
     """Commands for another terminal."""
     host = next(host for host in site.hosts if host.name == SPARE_NODE)
     kubectl = site.cluster.kubectl_path
-    return (
-        "Everything keeps running. In another terminal:",
-        f"  export KUBECONFIG={site.cluster.kubeconfig}",
-        f"  {kubectl} get nicclusterpolicy",
-        f"  {kubectl} describe nicclusterpolicy nic-cluster-policy",
-        f"  {kubectl} get nodes --label-columns=network.nvidia.com/operator.mofed.wait,nicfleet.io/driver.version",
-        f"  {grpcurl} -plaintext {site.coordinator} list",
-        f"  {grpcurl} -plaintext {site.coordinator} nicfleet.v1.FleetView/ListNodes",
-        f"  {grpcurl} -plaintext {site.agents[host.name]} nicfleet.v1.NodeView/GetInventory",
-        f"  {REPOSITORY / '.venv/bin/nicfleet'} inspect --host-root {host.root}",
-        f"  rm {host.root}/sys/bus/pci/devices/0000:3b:00.1    # pull out a port, and see what is said about it",
-        "Ctrl-C ends all of it.",
-    )
+    return f"""
+Everything keeps running. In another terminal:
+
+  export KUBECONFIG={site.cluster.kubeconfig}
+  {kubectl} get nicclusterpolicy
+  {kubectl} describe nicclusterpolicy {names.POLICY_NAME}
+  {kubectl} get nodes --label-columns={names.WAIT_LABEL},{names.DRIVER_VERSION_LABEL}
+  {grpcurl} -plaintext {site.coordinator} list
+  {grpcurl} -plaintext {site.coordinator} nicfleet.v1.FleetView/ListNodes
+  {grpcurl} -plaintext {site.agents[host.name]} nicfleet.v1.NodeView/GetInventory
+  {REPOSITORY}/.venv/bin/nicfleet inspect --host-root {host.root}
+
+Take a kernel module away from a host, and see here what is said about it:
+
+  mv {host.root}/sys/module/mlx5_ib {host.root}/mlx5_ib
+
+Ctrl-C ends all of it.
+"""

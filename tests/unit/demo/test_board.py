@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from demo.board import Board, NodeRow, StateRow, as_tables, board, changes, is_ready, short
+from demo.board import Board, NodeRow, StateRow, as_tables, board, changes, is_labelled, is_ready, short
 from demo.latency import percentile
 from nicfleet import names
 from nicfleet.v1 import inventory_pb2, view_pb2
@@ -31,6 +31,24 @@ def policy(generation: int = 2, observed: int = 2, status: str = "True") -> dict
 )
 def test_ready_means_the_generation_applied(shown: dict[str, Any], expected: bool) -> None:
     assert is_ready(shown, generation=2) is expected
+
+
+CONNECTED = view_pb2.NodeSummary(connection=view_pb2.CONNECTION_CONNECTED, labels_in_step=True)
+
+
+@pytest.mark.parametrize(
+    ("summaries", "expected"),
+    [
+        pytest.param([], False, id="no-node-known-yet"),
+        pytest.param([CONNECTED, view_pb2.NodeSummary(labels_in_step=True)], False, id="one-agent-missing"),
+        pytest.param(
+            [view_pb2.NodeSummary(connection=view_pb2.CONNECTION_CONNECTED)], False, id="labels-not-written-yet"
+        ),
+        pytest.param([CONNECTED, CONNECTED], True, id="all"),
+    ],
+)
+def test_labelled_means_every_node(summaries: list[view_pb2.NodeSummary], expected: bool) -> None:
+    assert is_labelled(summaries) is expected
 
 
 def test_labels_are_short_and_only_nicfleets() -> None:
