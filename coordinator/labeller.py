@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from coordinator.kube.client import Kube
-from coordinator.kube.errors import Conflict, Invalid, NotFound
+from coordinator.kube.errors import Conflict, Invalid, KubeError, NotFound
 from coordinator.kube.objects import Ref
 from coordinator.labels import LabelChange
 from coordinator.limiter import Limiter
@@ -58,12 +58,10 @@ class Labeller:
             return await self._write(node, change, urgent)
         except NotFound:
             return False
-        except Conflict as error:
-            # The uid differs, or managedFields changed under the fold: only the latter is worth another look.
-            current = self._nodes.get(name)
-            if current is not None and current.uid == node.uid and change.fold:
+        except (Conflict, Invalid) as error:
+            if not _is_another_node(error):
                 raise
-            log.info("node changed under its labels", extra={"node": name, "error": str(error)})
+            log.info("node was registered anew under its labels", extra={"node": name})
             return False
 
     def forget(self, uid: str) -> None:
@@ -109,6 +107,12 @@ class Labeller:
             self._refused.setdefault(node.uid, {})[key] = value
             fields: dict[str, Any] = {"reason": Reason.InvalidLabel, "node": node.name, "key": key, "value": value}
             log.warning("label refused", extra=fields | {"rule": rule})
+
+
+def _is_another_node(error: KubeError) -> bool:
+    """The uid did not match: a missing node answers Conflict, one that was registered anew Invalid."""
+    in_field = any(cause.field == "metadata.uid" for cause in error.status.causes)
+    return in_field or "uid mismatch" in error.status.message
 
 
 def _refused_labels(error: Invalid, labels: Mapping[str, str]) -> dict[str, tuple[str, str]]:

@@ -115,7 +115,7 @@ def folded_labels(
     for entry in managed:
         keys = [key for key, managers in fold.items() if entry.manager in managers]
         labels: Fields = {"f:metadata": {"f:labels": {f"f:{key}": {} for key in keys}}}
-        theirs = intersected(entry.fields_v1, labels)
+        theirs = intersected(entry.fields_v1, labels) if keys else {}
         if not theirs:
             kept.append(entry)
             continue

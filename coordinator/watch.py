@@ -165,7 +165,7 @@ class Reflector(Generic[T]):
         found: dict[str, WatchEvent] = {}
         version = ""
         async for page in self._kube.pages(self.source):
-            for raw in page.items:
+            for raw in page.items or ():
                 meta = meta_of(raw)
                 found[meta.key] = WatchEvent(WatchType.ADDED, meta, raw)
             version = page.metadata.resource_version

@@ -45,7 +45,8 @@ class Page(msgspec.Struct, frozen=True):
 
     kind: str
     metadata: _ListMeta
-    items: tuple[msgspec.Raw, ...]
+    items: tuple[msgspec.Raw, ...] | None
+    """None is how the server writes an empty list of metadata."""
 
     @property
     def last(self) -> bool:
@@ -156,7 +157,7 @@ class Kube:
 
     async def pods(self, namespace: str, label_selector: str) -> tuple[Pod, ...]:
         source = Source(POD, namespace, label_selector)
-        return tuple([pod async for page in self.pages(source) for pod in decode_pods(page.items)])
+        return tuple([pod async for page in self.pages(source) for pod in decode_pods(page.items or ())])
 
     async def events(self, namespace: str, field_selector: str) -> tuple[EventNote, ...]:
         """Events by field selector, e.g. "involvedObject.uid=…,reason=FailedCreate"; the newest last."""

@@ -1,0 +1,242 @@
+"""The Reflector against a real API server through a faulty network: absence is proved, never guessed."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+from aiohttp import web
+
+from coordinator.kube.client import Kube, Source
+from coordinator.kube.errors import Gone, Unreachable
+from coordinator.kube.objects import RESOURCES, Ref
+from coordinator.kube.transport import Transport, configuration_of
+from coordinator.live import LiveObject, decode_object
+from coordinator.watch import Reflector
+from tests.controlplane.cluster import ControlPlane
+from tests.integration.coordinator.background import eventually, running
+from tests.integration.coordinator.objects import NAMESPACE, config_map
+from tests.integration.coordinator.proxy import Answer, Proxy, proxied, redirected
+
+LABEL = "nicfleet.test/watch"
+NAMES = ("a", "b", "c", "d", "e")
+SOURCE = Source(RESOURCES["ConfigMap"], NAMESPACE, LABEL, metadata_only=True)
+
+
+class Seen:
+    """A Reflector, and every object that it said was gone."""
+
+    def __init__(self, kube: Kube) -> None:
+        self.gone: list[str] = []
+        self.reflector = Reflector(kube, SOURCE, lambda raw: decode_object(raw, "ConfigMap"), self._note, Random(1))
+
+    def _note(self, key: str, old: LiveObject | None, new: LiveObject | None) -> None:
+        if new is None:
+            self.gone.append(key.removeprefix(f"{NAMESPACE}/"))
+
+    @property
+    def names(self) -> set[str]:
+        return {live.ref.name for live in self.reflector.values()}
+
+
+@pytest.fixture(autouse=True)
+def objects(installed: ControlPlane) -> Iterator[None]:
+    installed.apply(*(labelled(name) for name in NAMES))
+    yield
+    installed.kubectl("delete", "configmap", f"--namespace={NAMESPACE}", f"--selector={LABEL}")
+
+
+@pytest.fixture
+async def proxy(kubeconfig: Path, tmp_path: Path) -> AsyncIterator[tuple[Proxy, Kube]]:
+    async with proxied(kubeconfig, tmp_path) as (proxy, path):
+        kube = await Kube.connect(path)
+        yield proxy, kube
+        await kube.close()
+
+
+@pytest.fixture
+async def seen(proxy: tuple[Proxy, Kube]) -> AsyncIterator[Seen]:
+    """In sync."""
+    found = Seen(proxy[1])
+    async with running(found.reflector.run()):
+        await eventually(found.reflector.synced.is_set)
+        assert found.names == set(NAMES)
+        yield found
+
+
+async def test_changes_and_deletions_arrive(installed: ControlPlane, seen: Seen) -> None:
+    installed.apply(labelled("f"))
+    await eventually(lambda: "f" in seen.names)
+    delete(installed, "a")
+    await eventually(lambda: seen.gone == ["a"])
+
+
+def only_lists(answer: Answer) -> Callable[[web.Request], Answer | None]:
+    return lambda request: None if request.query.get("resourceVersion") else answer
+
+
+def refusing_initial_events(answer: Callable[[web.Request], Answer | None]) -> Callable[[web.Request], Answer | None]:
+    refusal = Answer(422, {"kind": "Status", "code": 422, "message": "sendInitialEvents is forbidden"})
+    return lambda request: refusal if "sendInitialEvents" in request.query else answer(request)
+
+
+EXPIRED = {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old"}
+FAULTS = [
+    pytest.param(only_lists(Answer(500, "oops")), id="500"),
+    pytest.param(only_lists(Answer(200, "")), id="empty-200"),
+    pytest.param(only_lists(Answer(200, "{}")), id="empty-object"),
+    pytest.param(only_lists(Answer(200, "<html>login</html>")), id="not-json"),
+    pytest.param(refusing_initial_events(lambda request: Answer(200, {"kind": "List", "items": []})), id="no-version"),
+    pytest.param(
+        refusing_initial_events(lambda request: Answer(410, EXPIRED) if "continue" in request.query else None),
+        id="410-on-second-page",
+    ),
+    pytest.param(
+        refusing_initial_events(lambda request: Answer(504, "timeout") if "continue" in request.query else None),
+        id="504-on-second-page",
+    ),
+]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_a_list_that_fails_deletes_nothing(
+    installed: ControlPlane, proxy: tuple[Proxy, Kube], seen: Seen, fault: Callable[[web.Request], Answer | None]
+) -> None:
+    faulty, _ = proxy
+    faulty.query = lambda request: dict(request.query) | ({"limit": "2"} if "limit" in request.query else {})
+    faulty.answer = fault
+    expire(faulty)
+    delete(installed, "a")
+    before = len(faulty.seen)
+    await eventually(lambda: len(faulty.seen) > before + 2)
+
+    assert seen.gone == []
+    assert seen.names == set(NAMES)
+    assert seen.reflector.synced.is_set()
+
+    faulty.answer = lambda request: None
+    faulty.line = lambda line: line
+    await eventually(lambda: seen.gone == ["a"], seconds=20)
+
+
+async def test_a_list_that_breaks_off_deletes_nothing(
+    installed: ControlPlane, proxy: tuple[Proxy, Kube], seen: Seen
+) -> None:
+    faulty, _ = proxy
+    faulty.limit = 1500  # in the middle of the initial events
+    expire(faulty)
+    before = len(faulty.seen)
+    await eventually(lambda: len(faulty.seen) > before + 2)
+
+    assert seen.gone == []
+    assert seen.reflector.failing_since is not None
+
+    faulty.limit, faulty.line = None, lambda line: line
+    delete(installed, "b")
+    await eventually(lambda: seen.gone == ["b"], seconds=20)
+    assert seen.reflector.failing_since is None
+
+
+async def test_a_deletion_and_a_new_object_missed_by_the_watch_are_told_apart_by_uid(
+    installed: ControlPlane, proxy: tuple[Proxy, Kube], seen: Seen
+) -> None:
+    faulty, _ = proxy
+    before = uids(seen)
+    faulty.line = lambda line: None  # swallow all events
+    delete(installed, "a", "b")
+    installed.apply(labelled("b"))
+    await asyncio.sleep(0.2)
+    assert uids(seen) == before
+
+    faulty.line = lambda line: line
+    expire(faulty)
+    await eventually(lambda: seen.gone == ["a"], seconds=20)
+    assert seen.names == set(NAMES) - {"a"}
+    assert uids(seen)["b"] != before["b"]
+
+
+async def test_a_position_that_the_server_no_longer_has_is_gone(kube: Kube) -> None:
+    with pytest.raises(Gone, match="too old resource version"):
+        async for _ in kube.watch(SOURCE, "1", timeout_seconds=5):
+            pass
+
+
+async def test_a_server_restored_from_an_older_copy_is_noticed(
+    installed: ControlPlane, proxy: tuple[Proxy, Kube], seen: Seen
+) -> None:
+    """Such a server would keep a watch from our newer position open, with 200 and no event."""
+    faulty, _ = proxy
+
+    def older(request: web.Request) -> dict[str, str]:
+        query = dict(request.query)
+        if position := query.get("resourceVersion"):
+            query["resourceVersion"] = str(int(position) + 10**6)
+        return query
+
+    faulty.query = older
+    faulty.cut()
+    delete(installed, "c")
+
+    await eventually(lambda: seen.gone == ["c"], seconds=20)
+    assert any("resourceVersionMatch=NotOlderThan&" in path and "limit=1" in path for path in faulty.seen)
+
+
+async def test_our_own_write_is_known_before_the_watch_tells_of_it(
+    installed: ControlPlane, proxy: tuple[Proxy, Kube], seen: Seen
+) -> None:
+    faulty, kube = proxy
+    faulty.line = lambda line: None
+    patch = [{"op": "add", "path": "/metadata/labels/changed", "value": "yes"}]
+    answer = await kube.json_patch(Ref("ConfigMap", NAMESPACE, "a"), patch, manager="test")
+
+    seen.reflector.learn(answer)
+
+    live = seen.reflector.get(f"{NAMESPACE}/a")
+    assert live is not None
+    assert live.labels["changed"] == "yes"
+
+
+async def test_a_server_that_does_not_answer_is_reported_within_the_deadline(
+    proxy: tuple[Proxy, Kube], kubeconfig: Path, tmp_path: Path
+) -> None:
+    listener = socket.create_server(("127.0.0.1", 0))  # accepts connections, and that is all
+    silent = redirected(kubeconfig, tmp_path, listener.getsockname()[1])
+    transport = Transport(await configuration_of(silent), deadline=0.3)
+    kube = Kube(transport)
+    try:
+        with pytest.raises(Unreachable, match=r"cannot read ConfigMap x/y: the API server does not answer \(nothing"):
+            await kube.get(Ref("ConfigMap", "x", "y"))
+        assert not kube.reachability.ok
+    finally:
+        await kube.close()
+        listener.close()
+
+
+def labelled(name: str) -> dict[str, object]:
+    body = config_map(name, a="1")
+    body["metadata"]["labels"] = {LABEL: "yes"}
+    return body
+
+
+def delete(cluster: ControlPlane, *names: str) -> None:
+    cluster.kubectl("delete", "configmap", f"--namespace={NAMESPACE}", *names)
+
+
+def uids(seen: Seen) -> dict[str, str]:
+    return {live.ref.name: live.uid for live in seen.reflector.values()}
+
+
+def expire(proxy: Proxy) -> None:
+    """Break the watches; the ones that go on from a position are told that it has expired."""
+    answer, error = proxy.answer, {"type": "ERROR", "object": EXPIRED}
+
+    def expired(request: web.Request) -> Answer | None:
+        if "watch" in request.query and request.query.get("resourceVersion"):
+            return Answer(200, json.dumps(error) + "\n")
+        return answer(request)
+
+    proxy.answer = expired
+    proxy.cut()

@@ -1,0 +1,71 @@
+"""Answers of the API server as exceptions, each with a sentence for a person."""
+
+import json
+from typing import Any
+
+import pytest
+
+from coordinator.kube.errors import (
+    Conflict,
+    Forbidden,
+    Gone,
+    Invalid,
+    KubeError,
+    NotFound,
+    TooManyRequests,
+    Unreachable,
+    error_of,
+)
+
+
+def body(message: str, *causes: dict[str, str], **details: str) -> bytes:
+    status: dict[str, Any] = {"kind": "Status", "message": message, "details": {**details, "causes": list(causes)}}
+    return json.dumps(status).encode()
+
+
+@pytest.mark.parametrize(
+    ("code", "answer", "kind"),
+    [
+        pytest.param(403, body("no"), Forbidden, id="forbidden"),
+        pytest.param(401, b"Unauthorized", Forbidden, id="unauthorized-plain-text"),
+        pytest.param(404, body("not found"), NotFound, id="not-found"),
+        pytest.param(409, body("conflict"), Conflict, id="conflict"),
+        pytest.param(410, body("too old"), Gone, id="expired"),
+        pytest.param(422, body("invalid"), Invalid, id="invalid"),
+        pytest.param(429, body("slow"), TooManyRequests, id="too-many"),
+        pytest.param(500, b"<html>", Unreachable, id="a-proxy-in-between"),
+        pytest.param(504, body("late", {"reason": "ResourceVersionTooLarge"}), Gone, id="position-from-the-future"),
+        pytest.param(418, b"", KubeError, id="anything-else"),
+    ],
+)
+def test_kinds(code: int, answer: bytes, kind: type[KubeError]) -> None:
+    assert type(error_of("apply", "Node x", code, {}, answer)) is kind
+
+
+def test_the_sentence_names_request_object_answer_and_fix() -> None:
+    error = error_of("apply", "DaemonSet n/x", 403, {}, body('cannot patch resource "daemonsets"'))
+
+    assert str(error) == (
+        'cannot apply DaemonSet n/x: cannot patch resource "daemonsets"; '
+        "give nicfleet's ServiceAccount the ClusterRole that is shipped with it"
+    )
+
+
+@pytest.mark.parametrize(("header", "seconds"), [({"Retry-After": "7"}, 7.0), ({}, 1.0), ({"Retry-After": "x"}, 1.0)])
+def test_retry_after(header: dict[str, str], seconds: float) -> None:
+    error = error_of("apply", "Node x", 429, header, body("slow"))
+
+    assert isinstance(error, TooManyRequests)
+    assert error.retry_after == seconds
+
+
+def test_what_is_missing_is_told_apart() -> None:
+    namespace = error_of("apply", "ConfigMap n/x", 404, {}, body("no", kind="namespaces", name="n"))
+    thing = error_of("read", "ConfigMap n/x", 404, {}, body("no", kind="configmaps", name="x"))
+    kind = error_of("list", "issuers", 404, {}, b"404 page not found")
+
+    assert [(e.namespace_missing, e.kind_unknown) for e in (namespace, thing, kind) if isinstance(e, NotFound)] == [
+        (True, False),
+        (False, False),
+        (False, True),
+    ]
