@@ -12,6 +12,7 @@ from demo.hosts import SPARE_NODE, SpareCard
 from demo.latency import ROUNDS, measure, percentile
 from demo.site import REPOSITORY, Site
 from nicfleet import names
+from tests.controlplane.process import Process
 
 LABELLED_SECONDS: Final = 60.0
 READY_SECONDS: Final = 120.0
@@ -81,16 +82,19 @@ class Story:
     def _board(self) -> Board:
         return board(self._fleet.nodes(), self._site.observed.labels, self._site.observed.policy)
 
-    def _ended(self) -> list[str]:
-        return [process.name for process in self._site.processes if process.pid is None]
+    def _ended(self) -> list[Process]:
+        return [process for process in self._site.processes if process.pid is None]
 
     def _reasons(self) -> Iterator[str]:
-        yield "not ready in time" if not self._ended() else f"{', '.join(self._ended())} ended early"
+        yield "not ready in time"
+        for node in self._fleet.nodes():
+            if not is_labelled([node]):
+                yield f"{node.name}: its agent has not reported, or the Node lacks labels that follow from the report"
         for state in self._board().states:
             if state.state not in ("ready", "ignore"):
                 yield f"{state.name}: {state.state}: {state.message}"
-        for process in self._site.processes:
-            yield f"the last lines of {process.name}:"
+        for process in self._ended():
+            yield f"{process.name} has ended; its last lines:"
             yield from process.log.read_text(errors="replace").splitlines()[-_LOG_LINES:]
 
 
