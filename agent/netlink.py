@@ -215,13 +215,18 @@ def _link(message: _Message) -> LinkInfo:
     elsewhere = link.get_attr("IFLA_LINK_NETNSID") is not None
     return LinkInfo(
         index=link["index"],
-        name=link.get_attr("IFLA_IFNAME"),
+        name=_name(link.get_attr("IFLA_IFNAME")),
         kind=_kind(message.body).decode(errors="replace") or None,
-        altnames=tuple(properties.get_attrs("IFLA_ALT_IFNAME")) if properties else (),
+        altnames=tuple(map(_name, properties.get_attrs("IFLA_ALT_IFNAME"))) if properties else (),
         master=link.get_attr("IFLA_MASTER"),
         lower=None if elsewhere else link.get_attr("IFLA_LINK") or None,
         admin_up=bool(link["flags"] & _IFF_UP),
     )
+
+
+def _name(value: str | bytes) -> str:
+    """The kernel takes any bytes for a name; pyroute2 leaves those that are not UTF-8 as they are."""
+    return value.decode(errors="replace") if isinstance(value, bytes) else value
 
 
 def _address(message: _Message) -> tuple[int, str]:

@@ -28,8 +28,8 @@ RECORDED_PERIOD: Final = 1.0
 """Of a tree of ordinary files the watches see only the upper levels."""
 BUSY_PERIOD: Final = 5.0
 """While there is something that no event tells: the driver container's lock, the state of an InfiniBand port."""
-_LOAD_FACTOR: Final = 4
-"""Rest so many times as long as the look took: a storm of events costs at most a fifth of one core."""
+_LOAD_FACTOR: Final = 2
+"""Rest so many times as long as the look took: a storm of events costs at most a third of one core."""
 
 
 class Watch:

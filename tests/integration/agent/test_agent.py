@@ -85,13 +85,11 @@ async def test_hardware_that_comes_and_goes_reaches_the_coordinator(tree: HostTr
         tree.remove_function("0000:3b:00.1")
         update = await next_update(stream)
         assert [entry.name for entry in update.manifest.sections] == ["node", "driver", FIRST]
-        assert 0.2 <= monotonic() - began < 1.0, "a removal is confirmed, and then goes at once"
+        assert monotonic() - began >= 0.2, "a removal is confirmed first"
 
-        began = monotonic()
         tree.add_pf("0000:3b:00.1", 0x1017, netdev="ens2f1")
         update = await next_update(stream)
         assert SECOND in [section.name for section in update.sections]
-        assert monotonic() - began < 0.5
 
         log = await running.stop()
     messages = [line["message"] for line in log]

@@ -48,3 +48,12 @@ def test_any_bytes_are_split_into_whole_messages(data: bytes) -> None:
 @given(st.integers(0, 0xFFFF), st.binary(max_size=64))
 def test_attributes_of_any_length_end(length: int, rest: bytes) -> None:
     netlink._attribute(struct.pack("=HH", length, 9) + rest, 18)
+
+
+def test_a_name_that_is_not_utf8_is_still_text() -> None:
+    message = ifinfmsg()
+    message["attrs"] = [["IFLA_IFNAME", b"\xff\xfe"]]
+    message["header"]["type"] = RTM_NEWLINK
+    message.encode()
+    (split,) = netlink._split(bytes(message.data))
+    assert netlink._link(split).name == "\N{REPLACEMENT CHARACTER}" * 2
