@@ -73,10 +73,10 @@ class Links:
 
     @cached_property
     def _lowers(self) -> Mapping[int, tuple[str, ...]]:
-        below: dict[int, list[str]] = {}
+        below: dict[int, set[str]] = {}
         for link in self.links:
             for upper in self.uppers(link):
-                below.setdefault(upper.index, []).append(link.name)
+                below.setdefault(upper.index, set()).add(link.name)
         return {index: tuple(sorted(names)) for index, names in below.items()}
 
     def uppers(self, link: LinkInfo) -> tuple[LinkInfo, ...]:

@@ -88,7 +88,7 @@ class RecordedFiles:
 
     def names(self, path: str) -> list[str]:
         self._fail_as_recorded(path)
-        return self._files.names(path)
+        return [name for name in self._files.names(path) if path or name != FILE_NAME]
 
     def exists(self, path: str) -> bool:
         if self._files.exists(path):
@@ -98,7 +98,10 @@ class RecordedFiles:
         return False
 
     def identity(self, path: str) -> FileId:
-        return self._record.identities.get(path) or self._files.identity(path)
+        known = self._record.identities.get(path)
+        if known is None and not self._files.exists(path):
+            self._fail_as_recorded(path)
+        return known or self._files.identity(path)
 
     def _fail_as_recorded(self, path: str) -> None:
         code = self._record.errnos.get(path)
@@ -136,7 +139,7 @@ def _directory_host(root: Path) -> Host:
 
 def _unpack(archive: Path, root: Path) -> None:
     try:
-        with tarfile.open(archive, "r:*") as tar:
+        with tarfile.open(archive, "r:gz") as tar:
             members = _bounded(tar)
             tar.extractall(root, members=members, filter="data")
     except (tarfile.TarError, EOFError, OSError, zlib.error) as error:

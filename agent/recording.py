@@ -9,8 +9,10 @@ import gzip
 import io
 import json
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
@@ -22,8 +24,9 @@ from agent.record import FILE_NAME, Record
 from nicfleet.inventory import Inventory, NodeName
 
 _NOT_RECORDED: Final = errno.ENODATA
-_NOT_NOTED: Final = frozenset({errno.ENOENT, errno.ELOOP})
-"""Absence shows in the tree; ELOOP is how a read tells that it met a link, which is recorded as such."""
+_NOT_A_LINK: Final = errno.EINVAL
+_SEEN_IN_THE_TREE: Final = frozenset({errno.ENOENT, errno.ELOOP, errno.EISDIR})
+"""The tree itself fails so: with nothing, a link or a directory where a file was asked for."""
 
 
 class NotingFiles:
@@ -34,57 +37,47 @@ class NotingFiles:
         self.contents: dict[str, bytes] = {}
         self.links: dict[str, str] = {}
         self.directories: dict[str, list[str]] = {}
-        self.existing: set[str] = set()
+        self.asked: set[str] = set()
         self.errnos: dict[str, int] = {}
         self.identities: dict[str, FileId] = {}
 
     def read(self, path: str, limit: int) -> bytes:
-        try:
+        with self._noting(path):
             content = self._files.read(path, limit)
-        except OSError as error:
-            self._note(path, error)
-            raise
         self.contents[path] = max(content, self.contents.get(path, b""), key=len)
         return content
 
     def link(self, path: str) -> str:
-        try:
+        with self._noting(path, _NOT_A_LINK):
             target = self._files.link(path)
-        except OSError as error:
-            if error.errno != errno.EINVAL:  # not a link: the tree will show what it is
-                self._note(path, error)
-            raise
         self.links[path] = target
         return target
 
     def names(self, path: str) -> list[str]:
-        try:
+        with self._noting(path):
             names = self._files.names(path)
-        except OSError as error:
-            self._note(path, error)
-            raise
         self.directories[path] = names
         return names
 
     def exists(self, path: str) -> bool:
-        try:
-            found = self._files.exists(path)
-        except OSError as error:
-            self._note(path, error)
-            raise
-        if found:
-            self.existing.add(path)
-        return found
+        with self._noting(path):
+            return self._files.exists(path)
 
     def identity(self, path: str) -> FileId:
-        file = self._files.identity(path)
+        with self._noting(path):
+            file = self._files.identity(path)
         self.identities[path] = file
-        self.existing.add(path)
         return file
 
-    def _note(self, path: str, error: OSError) -> None:
-        if error.errno is not None and error.errno not in _NOT_NOTED:
-            self.errnos[path] = error.errno
+    @contextmanager
+    def _noting(self, path: str, expected: int | None = None) -> Iterator[None]:
+        self.asked.add(path)
+        try:
+            yield
+        except OSError as error:
+            if error.errno is not None and error.errno not in (expected, *_SEEN_IN_THE_TREE):
+                self.errnos[path] = error.errno
+            raise
 
 
 def record(host: Host, links: Links | None, output: Path) -> Inventory:
@@ -125,7 +118,7 @@ def _tree(files: Files, noted: NotingFiles) -> tuple[dict[str, _Entry], dict[str
     What was only seen by name is there too, so that a listing is the same; reading it fails with ENODATA.
     """
     listed = {f"{folder}/{name}" for folder, names in noted.directories.items() for name in names}
-    by_name = (listed | noted.existing | set(noted.errnos)) - {*noted.contents, *noted.links, *noted.directories}
+    by_name = (listed | noted.asked) - {*noted.contents, *noted.links, *noted.directories}
     kinds = {path: _kind(files, path) for path in by_name}
     tree: dict[str, _Entry] = {path: kind for path, kind in kinds.items() if kind is not None}
     tree |= {path: _Directory() for path in noted.directories}
@@ -142,7 +135,7 @@ def _kind(files: Files, path: str) -> _Entry | None:
             return None
         return _Link(files.link(path))
     except OSError as error:
-        if error.errno != errno.EINVAL:
+        if error.errno != _NOT_A_LINK:
             return None
     try:
         files.names(path)
@@ -176,7 +169,7 @@ def _relative(path: str, target: str) -> str:
     """The same target for a link at `path`, neither absolute nor climbing above the root."""
     depth = path.count("/")
     if target.startswith("/"):
-        return "../" * depth + target.lstrip("/")
-    while target.startswith("../" * (depth + 1)):
-        target = target.removeprefix("../")
-    return target or "."
+        return "../" * depth + target.lstrip("/") or "."
+    steps = [step for step in target.split("/") if step not in ("", ".")]
+    climbs = len([*takewhile("..".__eq__, steps)])
+    return "/".join(steps[max(climbs - depth, 0) :]) or "."
