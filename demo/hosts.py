@@ -1,5 +1,6 @@
 """The four nodes of the demo: three hosts that are trees of files, and this machine."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -10,6 +11,7 @@ from tests.host_tree import PCI, HostTree
 SPARE_NODE: Final = "connectx-5"
 """The node with a card to be pulled out and put back."""
 
+_LOOK_ONLY: Final = {"key": "nicfleet.io/demo", "value": "look-only", "effect": "NoSchedule"}
 _SPARE: Final = "0000:d8:00.0"
 _CONNECTX_7: Final = 0x1021
 
@@ -24,6 +26,11 @@ class DemoHost:
     @property
     def is_tree(self) -> bool:
         return self.root != Path("/")
+
+    @property
+    def taints(self) -> tuple[Mapping[str, str], ...]:
+        """Nobody loads a driver on this machine; where it has NICs, a policy that includes it would wait for ever."""
+        return (_LOOK_ONLY,) if not self.is_tree and HostTree(self.root).network_functions() else ()
 
 
 def build_hosts(folder: Path) -> tuple[DemoHost, ...]:

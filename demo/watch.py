@@ -5,12 +5,16 @@ import subprocess
 import threading
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from tests.controlplane.cluster import ControlPlane
 
 OnEvent = Callable[[str, Mapping[str, Any]], None]
 """Type of the event (ADDED, MODIFIED, DELETED) and the object; called in the watch's thread."""
+
+
+_A_DAY: Final = 86400
+"""Seconds. Left to itself, the API server ends a watch after half an hour to an hour."""
 
 
 class Watch:
@@ -19,7 +23,7 @@ class Watch:
     def __init__(self, cluster: ControlPlane, collection: str, on_event: OnEvent) -> None:
         """`collection` is the URL path, with a selector as query if one is wanted."""
         separator = "&" if "?" in collection else "?"
-        uri = f"{collection}{separator}watch=true"
+        uri = f"{collection}{separator}watch=true&timeoutSeconds={_A_DAY}"
         self._command = [str(cluster.kubectl_path), f"--kubeconfig={cluster.kubeconfig}", "get", "--raw", uri]
         self._on_event = on_event
         self._thread = threading.Thread(target=self._follow, name=f"watch {collection}")
