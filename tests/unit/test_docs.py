@@ -1,0 +1,133 @@
+"""The documentation says what is: pages for all reasons, links that lead somewhere, tests and targets that exist."""
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from coordinator.states import STATES
+from nicfleet import names
+from nicfleet.reasons import Reason
+
+REPOSITORY = Path(__file__).parent.parent.parent
+FINDINGS = REPOSITORY / "docs/findings"
+COMPATIBILITY = REPOSITORY / "docs/compatibility.md"
+PAGES = sorted([*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/**/*.md")])
+
+HEADINGS = ["Meaning", "Where you see it", "Evidence", "What to do"]
+BEHAVIOURS = {1, *range(3, 19), *range(20, 26), 28, 32, *range(35, 40), 45, 46, 47}
+BEHAVIOURS |= {54, 55, *range(63, 67), 68, 69, 71, 74}
+"""Those of this version: what users of NIC operators suffered from, by number."""
+
+FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+CODE = re.compile(FENCED.pattern + r"|^ {4,}\S[^\n]*$|`[^`\n]*`", re.MULTILINE | re.DOTALL)
+ROW = re.compile(r"^\| (\d+) \| (.+?) \| (.+) \|$", re.MULTILINE)
+TEST = re.compile(r"(tests/[\w/]+\.py)::(test_\w+)")
+
+
+def name_of(page: Path) -> str:
+    return str(page.relative_to(REPOSITORY))
+
+
+def headings(text: str, level: str) -> list[str]:
+    return re.findall(rf"^{level} (.+)$", FENCED.sub("", text), re.MULTILINE)
+
+
+def anchors(page: Path) -> set[str]:
+    """As GitHub makes them of headings."""
+    titles = headings(page.read_text(), "#{1,6}")
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def links(page: Path) -> Iterator[str]:
+    """Targets of relative links."""
+    for target in re.findall(r"\]\(([^)\s]+)\)", CODE.sub("", page.read_text())):
+        if not re.match(r"[a-z]+:", target):
+            yield target
+
+
+def rows() -> dict[int, str]:
+    """What shows a behaviour, by its number."""
+    found: dict[int, str] = {}
+    for number, _, evidence in ROW.findall(COMPATIBILITY.read_text()):
+        assert int(number) not in found, f"behaviour {number} has two rows"
+        found[int(number)] = evidence
+    return found
+
+
+def functions(path: Path) -> set[str]:
+    assert path.is_file(), f"{path} does not exist"
+    tree = ast.walk(ast.parse(path.read_text()))
+    return {node.name for node in tree if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
+
+
+def test_every_reason_has_its_page_and_every_page_its_reason() -> None:
+    assert {page.stem for page in FINDINGS.glob("*.md")} - {"README"} == set(Reason)
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+def test_a_finding_is_explained_like_the_others(reason: Reason) -> None:
+    text = (FINDINGS / f"{reason}.md").read_text()
+    assert headings(text, "#") == [reason]
+    assert headings(text, "##") == HEADINGS
+    assert all(part.strip() for part in re.split(r"^## .+$", text, flags=re.MULTILINE)), "a part is empty"
+
+
+def test_the_index_lists_every_finding() -> None:
+    assert {Path(target).stem for target in links(FINDINGS / "README.md")} >= set(Reason)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_relative_links_lead_somewhere(page: Path) -> None:
+    for target in links(page):
+        path, _, anchor = target.partition("#")
+        linked = (page.parent / path).resolve() if path else page
+        assert linked.exists(), f"{target} does not exist"
+        assert not anchor or anchor in anchors(linked), f"{target}: there is no such heading"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_make_targets_exist(page: Path) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE))
+    code = " ".join(CODE.findall(page.read_text()))
+    assert set(re.findall(r"\bmake ([a-z-]+)", code)) <= targets
+
+
+@pytest.mark.parametrize("program", ["agent", "coordinator"])
+def test_every_flag_is_explained_with_its_variable(program: str) -> None:
+    command = [sys.executable, "-m", program, "--help"]
+    said = " ".join(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split())
+    flags = re.findall(r"(--[a-z-]+) [^()]*\(([A-Z_]+)[;)]", said.partition("message and exit")[2])
+    _, _, after = (REPOSITORY / "docs/reference/flags.md").read_text().partition(f"## nicfleet-{program}\n")
+    explained = re.findall(r"^\| `(--[a-z-]+)` \| `([A-Z_]+)` ", after.partition("\n## ")[0], re.MULTILINE)
+    assert flags
+    assert explained == flags
+
+
+def test_every_label_is_explained() -> None:
+    text = (REPOSITORY / "docs/reference/labels.md").read_text()
+    explained = set(re.findall(r"^\| `([^`<]+)", text, re.MULTILINE))
+    assert explained == names.LABEL_KEYS | set(names.LABEL_PREFIXES)
+
+
+def test_every_state_is_explained_with_its_condition() -> None:
+    text = (REPOSITORY / "docs/reference/status.md").read_text()
+    explained = re.findall(r"^\| `(state-\S+)` \| `[^`]+` \| (?:`(\w+)`|none) \|$", text, re.MULTILINE)
+    assert explained == [(state.name, state.condition or "") for state in STATES]
+
+
+def test_every_behaviour_has_its_row() -> None:
+    assert rows().keys() >= BEHAVIOURS
+
+
+@pytest.mark.parametrize("number", sorted(rows()))
+def test_a_behaviour_is_shown_by_tests_that_exist_or_says_why_not(number: int) -> None:
+    evidence = rows()[number]
+    tests = TEST.findall(evidence)
+    assert tests or "not yet: " in evidence
+    for path, test in tests:
+        assert test in functions(REPOSITORY / path), f"{path} has no {test}"
