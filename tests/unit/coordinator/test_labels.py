@@ -337,6 +337,13 @@ def test_wanted(given: KubeNode, reported: Mapping[str, str] | None, mode: Mode,
             ),
             id="supplement-says-what-nfd-did-not-provide",
         ),
+        pytest.param(
+            kube_node(labels={KERNEL: "6.8.0"}, owned=frozenset({KERNEL})),
+            Wanted({KERNEL: "6.8.0", OURS: "true"}),
+            Mode.SUPPLEMENT,
+            LabelChange({KERNEL: "6.8.0", OURS: "true"}, {}),
+            id="supplement-has-nothing-to-say-of-nicfleets-own-keys",
+        ),
     ],
 )
 def test_patch(given: KubeNode, target: Wanted, mode: Mode, expected: LabelChange | None) -> None:
