@@ -47,7 +47,7 @@ def inspect(
     if output is Output.TABLE:
         show.print_table(inventory)
     else:
-        print(show.as_json(inventory) if output is Output.JSON else show.as_yaml(inventory).rstrip())
+        print(show.as_json(inventory) if output is Output.JSON else show.as_yaml(inventory))
 
 
 @app.command()

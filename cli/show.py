@@ -1,9 +1,8 @@
-"""An inventory on stdout, in the form asked for."""
+"""An inventory on stdout, in the form asked for. Each form imports what it needs."""
 
 import sys
 from typing import Any, Final
 
-from nicfleet import wire
 from nicfleet.inventory import Inventory
 
 _WIDEST: Final = 250
@@ -12,18 +11,24 @@ _WIDEST: Final = 250
 
 def as_json(inventory: Inventory) -> str:
     """The JSON form of `nicfleet.v1.Inventory`, fields named as in the proto files."""
-    from google.protobuf import json_format
+    import json
 
-    return json_format.MessageToJson(wire.to_wire(inventory), preserving_proto_field_name=True)
+    return json.dumps(_document(inventory), indent=2, ensure_ascii=False)
 
 
 def as_yaml(inventory: Inventory) -> str:
     """The same as YAML."""
     import yaml
+
+    return yaml.safe_dump(_document(inventory), sort_keys=False, allow_unicode=True).rstrip()
+
+
+def _document(inventory: Inventory) -> dict[str, Any]:
     from google.protobuf import json_format
 
-    document: dict[str, Any] = json_format.MessageToDict(wire.to_wire(inventory), preserving_proto_field_name=True)
-    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+    from nicfleet import wire
+
+    return json_format.MessageToDict(wire.to_wire(inventory), preserving_proto_field_name=True)
 
 
 def print_table(inventory: Inventory) -> None:

@@ -153,4 +153,5 @@ def test_what_cannot_be_done_is_one_sentence(arguments: tuple[str, ...], sentenc
 
     assert result.exit_code == 2
     assert result.stderr.startswith(sentence)
+    assert result.stderr.count("\n") == 1
     assert result.stdout == ""
