@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Final, Protocol
 
 _CHUNK: Final = 65536
+_PAGE: Final = 4096 + 1
+"""An attribute of sysfs, and a byte to tell that it is longer: comes whole in one read, unlike /proc and VPD."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,8 @@ class DirectoryFiles:
         # O_NONBLOCK: a FIFO in a hand-made tree must not hang the agent. sysfs ignores it.
         descriptor = os.open(self._root + path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
+            if limit <= _PAGE:
+                return os.read(descriptor, limit)
             parts = []
             while limit > 0 and (part := os.read(descriptor, min(limit, _CHUNK))):
                 parts.append(part)

@@ -42,11 +42,6 @@ def read(host: Host, links: Links | None, name: NodeName, previous: Inventory | 
     )
 
 
-def lists_every_function(value: Inventory) -> bool:
-    """Whether a function that is not in the inventory is not on the node either: the bus could be listed whole."""
-    return not any(pci.hides_device(unread) or unread.path == BUSES for unread in value.node.unread)
-
-
 def _netdevs(function: Function) -> Iterator[Netdev]:
     yield from function.netdevs
     for vf in function.virtual_functions:

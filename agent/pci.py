@@ -7,7 +7,7 @@ from typing import Final
 
 from agent import vpd
 from agent.reader import Reader
-from nicfleet.inventory import MELLANOX_VENDOR, Board, FunctionKind, PciAddress, PcieLink, Unread
+from nicfleet.inventory import MELLANOX_VENDOR, Board, FunctionKind, PciAddress, PcieLink
 from nicfleet.models import VF_IDS, in_recovery
 
 DEVICES: Final = "sys/bus/pci/devices"
@@ -17,7 +17,6 @@ _NETWORK_CLASSES: Final = frozenset({0x0200, 0x0207})
 _GPU_CLASSES: Final = frozenset({0x0300, 0x0302})
 
 _ADDRESS: Final = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
-_DECISIVE: Final = frozenset({"vendor", "device", "class"})
 _SPEED: Final = re.compile(r"([0-9]{1,4}(?:\.[0-9]{1,2})?) GT/s.*")
 _UNKNOWN_WIDTHS: Final = frozenset({0, 255})
 
@@ -73,12 +72,6 @@ def _devices(reader: Reader) -> Iterator[PciDevice]:
         pci_class = reader.number(f"{path}/class", high=0xFFFFFF)
         if device is not None and pci_class is not None:
             yield PciDevice(PciAddress(name), vendor, device, pci_class, linked_address(reader, f"{path}/physfn"))
-
-
-def hides_device(unread: Unread) -> bool:
-    """Whether this kept `devices` from seeing a device or saying what it is."""
-    path, _, attribute = unread.path.rpartition("/")
-    return unread.path == DEVICES or (path.startswith(DEVICES) and attribute in _DECISIVE)
 
 
 def linked_address(reader: Reader, path: str) -> PciAddress | None:

@@ -36,7 +36,7 @@ _PLACES: Final = {
     _GPU: _PCI_DEVICE,
     _OTHER_DEVICE: _PCI_DEVICE,
     _LINK: (*_LISTINGS, "sys/class/net"),
-    _MODULE: ("proc/modules",),
+    _MODULE: ("sys/module",),
 }
 """Per kind, how the paths end in which such a thing is found."""
 

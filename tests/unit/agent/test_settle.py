@@ -112,7 +112,7 @@ def test_an_addition_counts_at_once_beside_a_removal_that_waits() -> None:
         pytest.param(REMOVALS["rdma-device"], f"sys/bus/pci/devices/{ADDRESS}/infiniband", id="rdma-listing"),
         pytest.param(REMOVALS["vf-count-unknown"], f"sys/bus/pci/devices/{ADDRESS}/sriov_numvfs", id="vf-count"),
         pytest.param(REMOVALS["gpu"], "sys/bus/pci/devices", id="gpu-listing"),
-        pytest.param(DRIVER_GONE, "proc/modules", id="module-listing"),
+        pytest.param(DRIVER_GONE, "sys/module", id="module-listing"),
     ],
 )
 def test_absence_means_nothing_where_the_place_could_not_be_read(read: Inventory, path: str) -> None:

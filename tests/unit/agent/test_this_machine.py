@@ -4,10 +4,11 @@ import platform
 from pathlib import Path
 
 from agent.host import Host
-from agent.inventory import lists_every_function, read
+from agent.inventory import read
 from agent.links import Links
 from agent.record import open_host
 from agent.recording import record
+from agent.settle import is_complete
 from nicfleet import wire
 from nicfleet.inventory import NodeName
 
@@ -17,7 +18,7 @@ HERE = Host.at(Path("/"))
 def test_it_is_read_whole() -> None:
     seen = read(HERE, None, NodeName("here"))
     assert HERE.live
-    assert lists_every_function(seen)
+    assert is_complete(seen)
     assert (seen.node.kernel_release, seen.node.architecture) == (platform.release(), platform.machine())
     assert wire.from_wire(wire.to_wire(seen)) == seen
 
