@@ -199,6 +199,7 @@ class Coordinator:
             kube=self._kube,
             policies=self._policies,
             nodes=self._nodes,
+            expected=self._labels.expected,
             index=self._index,
             fleet=self._fleet,
             applier=Applier(self._kube, self._index, self._limiter),

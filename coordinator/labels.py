@@ -121,6 +121,14 @@ def patch(node: KubeNode, target: Wanted, mode: Mode) -> LabelChange | None:
     return LabelChange(target.labels, fold, _not_from_nfd(node, target) if mode is Mode.SUPPLEMENT else ())
 
 
+def carried(node: KubeNode, target: Wanted, mode: Mode) -> dict[str, str]:
+    """All labels of the Node once `target` is written."""
+    let_go = target.gone | (node.owned - target.labels.keys())
+    folded = _to_fold(node, target) if mode is Mode.REPLACE else {}
+    gone = {key for key in let_go if set(node.others.get(key, ())) <= set(folded.get(key, ()))}
+    return {key: value for key, value in node.labels.items() if key not in gone} | dict(target.labels)
+
+
 def _candidates(inventory: Inventory) -> Iterator[tuple[str, str]]:
     yield from ((key, _TRUE) for key, present in _booleans(inventory) if present)
     node = inventory.node

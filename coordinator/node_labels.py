@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from coordinator.fleet import Fleet
-from coordinator.labels import LabelChange, Mode, Wait, Wanted, patch, wanted
+from coordinator.labels import LabelChange, Mode, Wait, Wanted, carried, patch, wanted
 from coordinator.nodes import KubeNode
 from coordinator.policy import NicClusterPolicySpec
 from coordinator.views import LabelStatus
@@ -45,6 +45,11 @@ class NodeLabels:
         snapshot = self.fleet.snapshot(NodeName(node.name))
         facts = snapshot.facts if snapshot else None
         return wanted(node, facts.labels if facts else None, self.mode, self._wait(node))
+
+    def expected(self, node: KubeNode) -> KubeNode:
+        """The Node as it is once its labels are written: a pass decides by what is known, not by what is on its way."""
+        labels = carried(node, self.wanted(node), self.mode)
+        return node if labels == node.labels else replace(node, labels=labels)
 
     def settles_in(self, node: KubeNode) -> float | None:
         """Seconds until the absence of the Node's agent begins to mean something; None when no time is running."""

@@ -66,6 +66,8 @@ class Deps:
     kube: Kube
     policies: Reflector[Policy]
     nodes: Reflector[KubeNode]
+    expected: Callable[[KubeNode], KubeNode]
+    """The Node with the labels that it is about to get."""
     index: ObjectIndex
     fleet: Fleet
     applier: Applier
@@ -107,6 +109,7 @@ class Reconciler:
 
     async def _pass(self, policy: Policy, parsed: NicClusterPolicy) -> float | None:
         deps = self._deps
+        settled = deps.fleet.settled(deps.clock())  # of the moment that the plan is made from: a pass takes a while
         world = self._gather(parsed)
         planned = plan(world, deps.cluster, deps.render)
         outcomes = await self._apply(world, planned)
@@ -115,13 +118,13 @@ class Reconciler:
         views = state_views(world, planned, outcomes, details)
         await deps.driver_pods.update(views, asked=parsed.spec.ofed_driver is not None)
         await self._tell_repairs(policy, outcomes)
-        return await self._conclude(policy, views, _soonest(outcomes))
+        return await self._conclude(policy, views, _soonest(outcomes), settled=settled)
 
     def _gather(self, policy: NicClusterPolicy) -> World:
         """All reads; nothing here waits."""
         fleet, index = self._deps.fleet, self._deps.index
         nodes = {}
-        for node in self._deps.nodes.values():
+        for node in map(self._deps.expected, self._deps.nodes.values()):
             snapshot = fleet.snapshot(NodeName(node.name))
             nodes[node.name] = NodeView(node, snapshot.facts, snapshot.live) if snapshot else NodeView(node)
         live = (item for state in STATES for item in index.of_state(state.name))
@@ -158,11 +161,12 @@ class Reconciler:
         events = await self._deps.kube.events(ref.namespace, f"involvedObject.uid={live.uid},reason=FailedCreate")
         return Detail(pods, events[-1].message if events else "")
 
-    async def _conclude(self, policy: Policy, views: tuple[StateView, ...], again: float | None) -> float | None:
+    async def _conclude(
+        self, policy: Policy, views: tuple[StateView, ...], again: float | None, *, settled: bool
+    ) -> float | None:
         """Judge, and write the status if it says anything new."""
         now = self._deps.clock()
         generation, previous = policy["metadata"]["generation"], policy.get("status") or {}
-        settled = self._deps.fleet.settled(now)
         verdicts = [judge(view) for view in views]
         if not settled:
             verdicts = self._hold(verdicts, now)

@@ -1,5 +1,6 @@
 """A reverse proxy before the API server: where every fault of a network or of a server is played."""
 
+import asyncio
 import json
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -31,6 +32,10 @@ class Proxy:
     """The query that the server gets."""
     line: Callable[[bytes], bytes | None] = lambda line: line
     """What becomes of each line of a watch; None swallows it."""
+    delay: Callable[[web.Request], float] = lambda request: 0.0
+    """Seconds before a request is looked at."""
+    done: Callable[[web.Request, bytes], None] = lambda request, body: None
+    """Called when the server has answered a request with this body, and the client does not know it yet."""
     limit: int | None = None
     """Bytes of an answer after which the connection breaks."""
     seen: list[str] = field(default_factory=list)
@@ -39,18 +44,21 @@ class Proxy:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         self.seen.append(request.path_qs)
+        await asyncio.sleep(self.delay(request))
         if (answer := self.answer(request)) is not None:
             text = answer.body if isinstance(answer.body, str) else json.dumps(answer.body)
             return web.Response(status=answer.status, text=text, content_type="application/json")
+        body = await request.read()
         headers = {name: request.headers[name] for name in ("Authorization", "Accept", "Content-Type")}
         sent = self.session.request(
             request.method,
             self.upstream + request.path,
             params=dict(self.query(request)),
             headers=headers,
-            data=await request.read(),
+            data=body,
         )
         async with sent as upstream:
+            self.done(request, body)
             response = web.StreamResponse(status=upstream.status, headers={"Content-Type": "application/json"})
             await response.prepare(request)
             await self._pass_on(upstream, response, watch="watch" in request.query)

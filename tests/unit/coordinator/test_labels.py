@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from coordinator.labels import LabelChange, Mode, Wait, Wanted, hardware_labels, patch, wanted
+from coordinator.labels import LabelChange, Mode, Wait, Wanted, carried, hardware_labels, patch, wanted
 from coordinator.nodes import KubeNode
 from nicfleet.inventory import Driver, Flavour, Gpu, Inventory, OtherDevice, PciAddress
 from nicfleet.names import WAIT_LABEL
@@ -348,3 +348,44 @@ def test_wanted(given: KubeNode, reported: Mapping[str, str] | None, mode: Mode,
 )
 def test_patch(given: KubeNode, target: Wanted, mode: Mode, expected: LabelChange | None) -> None:
     assert patch(given, target, mode) == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "target", "mode", "expected"),
+    [
+        pytest.param(
+            kube_node(labels={"x": "y"}), Wanted({NIC: "true"}), Mode.REPLACE, {"x": "y", NIC: "true"}, id="added"
+        ),
+        pytest.param(
+            kube_node(labels={NIC: "true", OURS: "true"}, owned=frozenset({NIC, OURS})),
+            Wanted({OURS: "true"}, frozenset({NIC})),
+            Mode.REPLACE,
+            {OURS: "true"},
+            id="ours-alone-goes",
+        ),
+        pytest.param(
+            kube_node(labels={NIC: "true"}, others={NIC: ("nfd-master",)}),
+            Wanted({}, frozenset({NIC})),
+            Mode.REPLACE,
+            {},
+            id="taken-over-goes",
+        ),
+        pytest.param(
+            kube_node(labels={NIC: "true"}, owned=frozenset({NIC}), others={NIC: ("nfd-master",)}),
+            Wanted({}, frozenset({NIC})),
+            Mode.SUPPLEMENT,
+            {NIC: "true"},
+            id="nfds-stays-beside-nfd",
+        ),
+        pytest.param(
+            kube_node(labels={NIC: "true"}, others={NIC: ("kubelet", "nfd-master")}),
+            Wanted({}, frozenset({NIC})),
+            Mode.REPLACE,
+            {NIC: "true"},
+            id="the-kubelets-stays",
+        ),
+    ],
+)
+def test_carried(given: KubeNode, target: Wanted, mode: Mode, expected: Mapping[str, str]) -> None:
+    """What a pass over the policy counts on while the write is on its way."""
+    assert carried(given, target, mode) == expected
