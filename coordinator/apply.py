@@ -118,6 +118,8 @@ class Applier:
         """The outcome for a CRD that is not to be written, or None for one of ours, to be judged like any object."""
         if live.ours and not needs_apply(live.annotations, live.managed, desired):
             return Outcome(live.ref, Action.UNCHANGED)
+        if (known := self._known_foreign(live.ref)) is not None:
+            return known
         outcome = crd_stands(live, await self._kube.get(live.ref), desired)
         return outcome and self._leave(outcome)
 
@@ -126,7 +128,7 @@ class Applier:
         return outcome
 
     async def _update(self, live: LiveObject, desired: Obj) -> Outcome:
-        if foreign_owners(live.managed, OBJECTS_MANAGER):
+        if foreign_owners(live.managed, OBJECTS_MANAGER, desired):
             await self._fold(live, desired)
         try:
             await self._send(live.ref, desired, force=True)
@@ -138,7 +140,7 @@ class Applier:
         return Outcome(live.ref, Action.UPDATED)
 
     async def _fold(self, live: LiveObject, desired: Obj) -> None:
-        entries = folded(live.managed, OBJECTS_MANAGER, desired["apiVersion"])
+        entries = folded(live.managed, OBJECTS_MANAGER, desired)
         patch = managed_fields_patch(entries, live.resource_version)
         await self._limiter.run(lambda: self._kube.json_patch(live.ref, patch, manager=OBJECTS_MANAGER))
 

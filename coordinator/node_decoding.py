@@ -1,7 +1,8 @@
 """A Node's JSON (15 KB and more) → the KubeNode that decisions need. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from sys import intern
 from typing import Final
 
 import msgspec
@@ -11,6 +12,11 @@ from nicfleet import names
 
 _FEATURE_LABELS: Final = names.NFD_OWNED_ANNOTATION
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)
+
+
+_OUR_FIELDS: Final = frozenset(f"f:{key}" for key in names.LABEL_KEYS)
+_OUR_FIELD_PREFIXES: Final = tuple(f"f:{prefix}" for prefix in names.LABEL_PREFIXES)
+_NFD_WRITES: Final = {key.removeprefix(names.NFD): key for key in names.LABEL_KEYS}
 
 
 class _Partial(msgspec.Struct, frozen=True, rename="camel"):
@@ -30,8 +36,18 @@ class _Managed(_Partial, frozen=True):
     operation: str = ""
     fields: _Fields = msgspec.field(default_factory=_Fields, name="fieldsV1")
 
-    def label_keys(self) -> Iterable[str]:
-        return (key[2:] for key in self.fields.metadata.labels if key != ".")
+    @property
+    def ours(self) -> bool:
+        return self.manager == names.LABELS_MANAGER and self.operation == "Apply"
+
+    def label_keys(self) -> Iterator[str]:
+        return (field[2:] for field in self.fields.metadata.labels if field != ".")
+
+    def listed_label_keys(self) -> Iterator[str]:
+        """The label keys that it owns and nicfleet may write."""
+        fields = self.fields.metadata.labels
+        yield from (field[2:] for field in fields.keys() & _OUR_FIELDS)
+        yield from (field[2:] for field in fields if field.startswith(_OUR_FIELD_PREFIXES))
 
 
 class _Meta(_Partial, frozen=True):
@@ -79,15 +95,11 @@ class _Node(_Partial, frozen=True):
 _decode = msgspec.json.Decoder(_Node).decode
 
 
-def is_ours(key: str) -> bool:
-    """Whether nicfleet may write this label key at all."""
-    return key in names.LABEL_KEYS or key.startswith(names.LABEL_PREFIXES)
-
-
 def decode_node(raw: bytes | msgspec.Raw) -> KubeNode:
     node = _decode(raw)
     meta, status = node.metadata, node.status
-    labels = meta.labels or {}
+    # The same keys and values are on thousands of nodes: one copy of each instead of 100 MB.
+    labels = {intern(key): intern(value) for key, value in (meta.labels or {}).items()}
     managed = meta.managed_fields or ()
     return KubeNode(
         name=meta.name,
@@ -95,7 +107,7 @@ def decode_node(raw: bytes | msgspec.Raw) -> KubeNode:
         resource_version=meta.resource_version,
         created=meta.creation_timestamp,
         labels=labels,
-        owned=frozenset(key for entry in managed if _is_our_apply(entry) for key in entry.label_keys()),
+        owned=frozenset(key for entry in managed if entry.ours for key in entry.label_keys()),
         others=_other_owners(managed),
         nfd_keys=_claimed_by_nfd(meta.annotations or {}),
         taints=tuple(Taint(taint.key, taint.value, taint.effect) for taint in node.spec.taints or ()),
@@ -107,25 +119,20 @@ def decode_node(raw: bytes | msgspec.Raw) -> KubeNode:
     )
 
 
-def _is_our_apply(entry: _Managed) -> bool:
-    return entry.manager == names.LABELS_MANAGER and entry.operation == "Apply"
-
-
 def _other_owners(managed: Iterable[_Managed]) -> dict[str, tuple[str, ...]]:
     owners: dict[str, set[str]] = {}
     for entry in managed:
-        if not _is_our_apply(entry):
-            for key in filter(is_ours, entry.label_keys()):
+        if not entry.ours:
+            for key in entry.listed_label_keys():
                 owners.setdefault(key, set()).add(entry.manager)
     return {key: tuple(sorted(managers)) for key, managers in owners.items()}
 
 
 def _claimed_by_nfd(annotations: dict[str, str]) -> frozenset[str]:
-    """The keys in NFD's records; it leaves its own prefix out of them."""
-    return frozenset(
-        key if "/" in key else names.NFD + key
+    """Keys of ours in NFD's records; it leaves its own prefix out of them."""
+    records = (
+        value.split(",")
         for name, value in annotations.items()
         if name == _FEATURE_LABELS or name.endswith("." + _FEATURE_LABELS)
-        for key in value.split(",")
-        if key
     )
+    return frozenset(_NFD_WRITES[key] for record in records for key in record if key in _NFD_WRITES)

@@ -17,8 +17,8 @@ class KubeNode:
     """One Node as the API server has it.
 
     `owned` are the label keys that our field manager owns (read from managedFields: the only record of ownership);
-    `others` maps a label key on our list to the managers, other than ours, that own it too; `nfd_keys` are the label
-    keys that NFD's annotations claim, in full form.
+    `others` maps a label key to the managers, other than ours, that own it too; `nfd_keys` are the label keys that
+    NFD's annotations claim, in full form; of both, only the keys on our list.
     """
 
     name: str

@@ -39,6 +39,7 @@ TOLERATED: Final = frozenset({"f:caBundle", "f:kubectl.kubernetes.io/restartedAt
 """Fields that others rightly set inside ours: a certificate injector's, and `kubectl rollout restart`'s."""
 
 _NOT_CONTENT: Final = frozenset({"f:metadata", "f:status"})
+_OWNER_REFERENCES: Final[Fields] = {"f:metadata": {"f:ownerReferences": {}}}
 # What server-side apply takes out of every manager's fields.
 _IDENTITY: Final = frozenset({"apiVersion", "kind", "status"})
 _IDENTITY_METADATA: Final = frozenset({"name", "namespace", "uid", "resourceVersion", "managedFields"})
@@ -54,7 +55,7 @@ def needs_apply(annotations: Mapping[str, str], managed: Sequence[ManagedEntry],
 
 def drift(managed: Sequence[ManagedEntry], desired: Mapping[str, Any]) -> str:
     """What others did to an object of ours, or ""."""
-    if foreign := foreign_owners(managed, OBJECTS_MANAGER):
+    if foreign := foreign_owners(managed, OBJECTS_MANAGER, desired):
         return f"{', '.join(foreign)} changed it"
     ours = applied_by(managed, OBJECTS_MANAGER)
     if ours is None or not covers_exactly(ours.fields_v1, desired):
@@ -70,9 +71,13 @@ def applied_by(managed: Iterable[ManagedEntry], manager: str) -> ManagedEntry | 
     return None
 
 
-def foreign_owners(managed: Iterable[ManagedEntry], ours: str) -> tuple[str, ...]:
-    """Managers, other than ours and Kubernetes' own, that own content: fields outside metadata and status."""
-    return tuple(sorted({entry.manager for entry in managed if _is_foreign(entry, ours)}))
+def foreign_owners(managed: Iterable[ManagedEntry], ours: str, desired: Mapping[str, Any]) -> tuple[str, ...]:
+    """Managers, other than ours and Kubernetes' own, that own content of the object.
+
+    Content is what is outside metadata and status and, where nobody is to own the object (a CRD, whose deletion takes
+    people's objects along), its ownerReferences.
+    """
+    return tuple(sorted({entry.manager for entry in managed if _foreign_content(entry, ours, desired)}))
 
 
 def covers_exactly(fields: Fields, desired: Mapping[str, Any]) -> bool:
@@ -89,7 +94,7 @@ def covers_exactly(fields: Fields, desired: Mapping[str, Any]) -> bool:
     return _covers(fields, content)
 
 
-def folded(managed: Sequence[ManagedEntry], ours: str, api_version: str) -> list[ManagedEntry]:
+def folded(managed: Sequence[ManagedEntry], ours: str, desired: Mapping[str, Any]) -> list[ManagedEntry]:
     """managedFields in which the content that foreign managers own belongs to us.
 
     An apply of ours then removes what it does not contain: with force alone, a field that another manager owns too
@@ -97,14 +102,14 @@ def folded(managed: Sequence[ManagedEntry], ours: str, api_version: str) -> list
     """
     kept, taken = [], []
     for entry in managed:
-        if not _is_foreign(entry, ours):
+        content = _foreign_content(entry, ours, desired)
+        if not content:
             kept.append(entry)
             continue
-        content = _content(entry.fields_v1)
         taken.append(content)
         if rest := subtracted(entry.fields_v1, content):
             kept.append(msgspec.structs.replace(entry, fields_v1=rest))
-    return _given_to(ours, api_version, kept, taken)
+    return _given_to(ours, desired["apiVersion"], kept, taken)
 
 
 def folded_labels(
@@ -162,15 +167,14 @@ def subtracted(one: Fields, other: Fields) -> dict[str, Any]:
     return {} if result.keys() == {"."} else result
 
 
-def _is_foreign(entry: ManagedEntry, ours: str) -> bool:
+def _foreign_content(entry: ManagedEntry, ours: str, desired: Mapping[str, Any]) -> dict[str, Any]:
+    """The content that an entry of somebody else owns; empty for ours and for Kubernetes' own."""
     if entry.manager == ours or entry.manager in SYSTEM_MANAGERS or entry.subresource == "status":
-        return False
-    return bool(_content(entry.fields_v1))
-
-
-def _content(fields: Fields) -> dict[str, Any]:
-    """The part of a tree that is content, without what is tolerated in it."""
-    return _without_tolerated({key: branch for key, branch in fields.items() if key not in _NOT_CONTENT})
+        return {}
+    content = {key: branch for key, branch in entry.fields_v1.items() if key not in _NOT_CONTENT}
+    if "ownerReferences" not in desired["metadata"]:
+        content |= intersected(entry.fields_v1, _OWNER_REFERENCES)
+    return _without_tolerated(content)
 
 
 def _without_tolerated(fields: Fields) -> dict[str, Any]:

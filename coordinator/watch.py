@@ -43,6 +43,10 @@ class _Entry(Generic[T]):
     value: T
 
 
+_Listing = dict[str, _Entry[T] | None]
+"""A list that grows: decoded at once, as 10,000 Nodes are 200 MB of JSON. None: there, but not understood."""
+
+
 class Reflector(Generic[T]):
     """Objects of one Source by key (`name` or `namespace/name`), decoded.
 
@@ -95,7 +99,7 @@ class Reflector(Generic[T]):
         """Take in the API server's answer to our own write, before the watch tells of it."""
         meta, value = meta_of(raw), self._decode(raw)
         self._written.add(meta.key)
-        self._store(meta, value)
+        self._store(meta.key, _Entry(meta.uid, int(meta.resource_version), value))
         return value
 
     def forget(self, key: str, uid: str) -> None:
@@ -162,17 +166,17 @@ class Reflector(Generic[T]):
     async def _list(self) -> None:
         """The paged list; complete or it raises."""
         self._written.clear()
-        found: dict[str, WatchEvent] = {}
+        found: _Listing[T] = {}
         version = ""
         async for page in self._kube.pages(self.source):
             for raw in page.items or ():
                 meta = meta_of(raw)
-                found[meta.key] = WatchEvent(WatchType.ADDED, meta, raw)
+                found[meta.key] = self._entry(meta, raw)
             version = page.metadata.resource_version
         self._replace(found, version)
 
     async def _watch(self) -> None:
-        listing: dict[str, WatchEvent] | None = None
+        listing: _Listing[T] | None = None
         if self._position is None:
             listing = {}
             self._written.clear()
@@ -189,13 +193,13 @@ class Reflector(Generic[T]):
         if listing is not None:
             raise unreachable("list", str(self.source), "the list ended before it was complete")
 
-    async def _bear(self, silence: float, listing: dict[str, WatchEvent] | None) -> None:
+    async def _bear(self, silence: float, listing: _Listing[T] | None) -> None:
         if listing is not None:
             raise unreachable("list", str(self.source), "the list stopped before its end")
         if silence % QUIET_SECONDS < TICK:
             await self._kube.can_serve(self.source, str(self._position))
 
-    def _take(self, event: WatchEvent, listing: dict[str, WatchEvent] | None) -> dict[str, WatchEvent] | None:
+    def _take(self, event: WatchEvent, listing: _Listing[T] | None) -> _Listing[T] | None:
         """File one event; return the list that is still growing, or None."""
         if event.type is WatchType.OPENED:
             if listing is None:
@@ -211,7 +215,7 @@ class Reflector(Generic[T]):
         elif event.type is WatchType.DELETED:
             listing.pop(event.meta.key, None)
         else:
-            listing[event.meta.key] = event
+            listing[event.meta.key] = self._entry(event.meta, event.raw)
         return listing
 
     def _apply(self, event: WatchEvent) -> None:
@@ -220,44 +224,44 @@ class Reflector(Generic[T]):
             entry = self._entries.get(key)
             if entry is not None and entry.version <= int(version):
                 self._drop(key)
-        elif event.type is not WatchType.BOOKMARK:
-            self._decode_and_store(event)
+        elif event.type is not WatchType.BOOKMARK and (new := self._entry(event.meta, event.raw)) is not None:
+            self._store(key, new)
         self._position = version
 
-    def _replace(self, found: Mapping[str, WatchEvent], version: str) -> None:
+    def _replace(self, found: _Listing[T], version: str) -> None:
         """A complete list has come. What it lacks is gone, unless we wrote it after the list was made."""
         listed_at = int(version)
         for key in [key for key in self._entries if key not in found]:
             if not (key in self._written and self._entries[key].version > listed_at):
                 self._drop(key)
-        for key, event in found.items():
-            if key not in self._written:
-                self._forget_version(key, event.meta)
-            self._decode_and_store(event)
+        for key, new in found.items():
+            if new is not None:
+                # A restored server counts from an older number: a complete list counts more than what we had.
+                self._store(key, new, even_older=key not in self._written)
         self._position = version
         self._in_step()
 
-    def _forget_version(self, key: str, meta: Meta) -> None:
-        """A restored server counts from an older number: a complete list counts more than what we had."""
-        entry = self._entries.get(key)
-        if entry is not None and entry.version > int(meta.resource_version):
-            self._entries[key] = _Entry(entry.uid, 0, entry.value)
+    def _entry(self, meta: Meta, raw: bytes | msgspec.Raw) -> _Entry[T] | None:
+        """The decoded object; None for one that we cannot read, of which what was known is kept.
 
-    def _decode_and_store(self, event: WatchEvent) -> None:
+        It must not blind us to all the others.
+        """
         try:
-            value = self._decode(event.raw)
+            return _Entry(meta.uid, int(meta.resource_version), self._decode(raw))
         except msgspec.MsgspecError:
-            # One object that we cannot read must not blind us to all the others.
-            log.exception("object not understood, keeping what was known", extra={"key": event.meta.key})
-            return
-        self._store(event.meta, value)
+            log.exception("object not understood", extra={"key": meta.key, "kind": self.source.resource.kind})
+            return None
 
-    def _store(self, meta: Meta, value: T) -> None:
-        old, version = self._entries.get(meta.key), int(meta.resource_version)
-        if old is not None and old.version >= version and old.uid == meta.uid:
-            return  # our own write has been learned already
-        self._entries[meta.key] = _Entry(meta.uid, version, value)
-        self._on_change(meta.key, old.value if old else None, value)
+    def _store(self, key: str, new: _Entry[T], *, even_older: bool = False) -> None:
+        old = self._entries.get(key)
+        if old is not None and old.uid == new.uid and not self._is_news(old, new, even_older):
+            return  # known already: our own writes are learned from their answers
+        self._entries[key] = new
+        self._on_change(key, old.value if old else None, new.value)
+
+    @staticmethod
+    def _is_news(old: _Entry[T], new: _Entry[T], even_older: bool) -> bool:
+        return new.version > old.version or (even_older and new.version < old.version)
 
     def _drop(self, key: str) -> None:
         self._on_change(key, self._entries.pop(key).value, None)

@@ -97,7 +97,7 @@ class Transport:
                 yield response.content
             finally:
                 if response is not None:
-                    response.close()
+                    _break_off(response)
 
     async def _send(self, call: Call) -> aiohttp.ClientResponse:
         headers = {"Accept": call.accept, "Content-Type": call.content_type, "User-Agent": "nicfleet-coordinator"}
@@ -135,6 +135,14 @@ class Transport:
     def _unheard(self, why: str) -> None:
         self.reachability.failed = time.monotonic()
         self.reachability.failure = why
+
+
+def _break_off(response: aiohttp.ClientResponse) -> None:
+    """Leave a watch in its middle. Aborted, as TLS's exchange of farewells would go on after us."""
+    connection = response.connection
+    if connection is not None and isinstance(connection.transport, asyncio.WriteTransport):
+        connection.transport.abort()
+    response.close()
 
 
 async def configuration_of(kubeconfig: Path | None) -> Configuration:

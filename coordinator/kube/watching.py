@@ -35,7 +35,6 @@ class Meta(msgspec.Struct, frozen=True, rename="camel"):
     namespace: str = ""
     uid: str = ""
     resource_version: str = ""
-    annotations: dict[str, str] | None = None
 
     @property
     def key(self) -> str:
@@ -45,6 +44,14 @@ class Meta(msgspec.Struct, frozen=True, rename="camel"):
 
 class _OnlyMeta(msgspec.Struct, frozen=True):
     metadata: Meta
+
+
+class _Annotations(msgspec.Struct, frozen=True):
+    annotations: dict[str, str] = {}
+
+
+class _Bookmark(msgspec.Struct, frozen=True):
+    metadata: _Annotations
 
 
 class _Line(msgspec.Struct, frozen=True):
@@ -57,11 +64,8 @@ class WatchEvent:
     type: WatchType
     meta: Meta
     raw: bytes | msgspec.Raw
-
-    @property
-    def initial_end(self) -> bool:
-        """This bookmark ends the initial list: what has not been sent by now does not exist."""
-        return self.type is WatchType.BOOKMARK and _INITIAL_END in (self.meta.annotations or {})
+    initial_end: bool = False
+    """This bookmark ends the initial list: what has not been sent by now does not exist."""
 
 
 _OPENED: Final = WatchEvent(WatchType.OPENED, Meta(), b"")
@@ -85,11 +89,16 @@ def _event(line: bytes, target: str) -> WatchEvent:
     try:
         decoded = _decode_line(line)
         if decoded.type != "ERROR":
-            return WatchEvent(WatchType(decoded.type), meta_of(decoded.object), decoded.object)
+            kind, raw = WatchType(decoded.type), decoded.object
+            return WatchEvent(kind, meta_of(raw), raw, kind is WatchType.BOOKMARK and _ends_the_list(raw))
         status = msgspec.json.decode(decoded.object, type=Status)
     except ValueError as error:  # of msgspec, or an unknown type
         raise unreachable("watch", target, f"an event is not readable: {error}") from error
     raise error_of_status("watch", target, status)
+
+
+def _ends_the_list(bookmark: msgspec.Raw) -> bool:
+    return _INITIAL_END in msgspec.json.decode(bookmark, type=_Bookmark).metadata.annotations
 
 
 async def _lines(stream: aiohttp.StreamReader) -> AsyncIterator[bytes | None]:

@@ -2,18 +2,25 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import Iterator
+from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
+import yaml
 
 from coordinator.apply import Applier
+from coordinator.cluster import Cluster, NodePool
+from coordinator.desired import desired as desired_by_state
 from coordinator.kube.client import Kube
 from coordinator.kube.objects import Ref, ref_of
 from coordinator.limiter import Limiter
 from coordinator.object_index import ObjectIndex
 from coordinator.outcome import Action
+from coordinator.policy import NicClusterPolicy
+from coordinator.render import Renderer
 from nicfleet import names
 from nicfleet.reasons import Reason
 from tests.controlplane.cluster import ControlPlane
@@ -29,6 +36,9 @@ from tests.integration.coordinator.objects import (
 )
 
 DRIVER = Ref("DaemonSet", NAMESPACE, "driver")
+ROOT = Path(__file__).parents[3]
+DEPLOY, TEMPLATES = ROOT / "deploy", ROOT / "templates"
+POOL = NodePool("ubuntu22.04-6bd9b7b5", "ubuntu", "22.04", "5.15.0-78-generic", "amd64", ("worker-1",))
 OWNER = ("NicClusterPolicy", names.POLICY_NAME)
 Obj = dict[str, Any]
 
@@ -54,6 +64,30 @@ async def test_a_second_pass_sends_nothing_and_neither_does_a_restarted_coordina
     assert [outcome.action for outcome in first] == [Action.CREATED, Action.CREATED]
     assert {outcome.action for outcome in (*second, *third)} == {Action.UNCHANGED}
     assert sent(installed)[len(before) :] == []
+
+
+@pytest.mark.parametrize("example", ["nicclusterpolicy-whereabouts", "nicclusterpolicy-nv-ipam"])
+async def test_every_shipped_object_is_stored_as_sent(
+    installed: ControlPlane, applier: Applier, policy: Obj, example: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Else its managed fields would never cover it, and each pass or restart would write it again."""
+    spec = yaml.safe_load((DEPLOY / f"examples/{example}.yaml").read_text())["spec"]
+    cluster = Cluster(NAMESPACE, "/opt/cni/bin", "/etc/cni/net.d", "example.com/init:1", (POOL,))
+    states = desired_by_state(NicClusterPolicy.model_validate(policy | {"spec": spec}), cluster, Renderer(TEMPLATES))
+    objects = [obj for state in states.values() for obj in state.objects]
+
+    with caplog.at_level(logging.WARNING):
+        first = await applier.apply(objects)
+        second = await applier.apply(objects)
+    for state, made in states.items():
+        if made.objects:
+            await applier.prune(state, OWNER, keep=())
+    crds = [obj["metadata"]["name"] for obj in objects if obj["kind"] == "CustomResourceDefinition"]
+    installed.kubectl("delete", "crd", *crds)
+
+    assert {outcome.action for outcome in first} == {Action.CREATED}
+    assert {outcome.action for outcome in second} == {Action.UNCHANGED}
+    assert caplog.records == []
 
 
 async def test_a_changed_wish_is_one_write(installed: ControlPlane, applier: Applier, policy: Obj) -> None:

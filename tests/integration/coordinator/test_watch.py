@@ -130,9 +130,8 @@ async def test_a_list_that_breaks_off_deletes_nothing(
     expire(faulty)
     before = len(faulty.seen)
     await eventually(lambda: len(faulty.seen) > before + 2)
-
+    await eventually(lambda: seen.reflector.failing_since is not None)
     assert seen.gone == []
-    assert seen.reflector.failing_since is not None
 
     faulty.limit, faulty.line = None, lambda line: line
     delete(installed, "b")
@@ -158,10 +157,18 @@ async def test_a_deletion_and_a_new_object_missed_by_the_watch_are_told_apart_by
     assert uids(seen)["b"] != before["b"]
 
 
-async def test_a_position_that_the_server_no_longer_has_is_gone(kube: Kube) -> None:
+async def test_a_position_that_a_restarted_server_no_longer_has_is_gone_and_listed_anew(
+    installed: ControlPlane, kube: Kube, seen: Seen
+) -> None:
+    position = next(seen.reflector.values()).resource_version
+    delete(installed, "a")
+    installed.restart_apiserver()  # its watch cache begins anew
+
     with pytest.raises(Gone, match="too old resource version"):
-        async for _ in kube.watch(SOURCE, "1", timeout_seconds=5):
+        async for _ in kube.watch(SOURCE, position, timeout_seconds=5):
             pass
+    await eventually(lambda: seen.gone == ["a"], seconds=20)
+    assert seen.names == set(NAMES) - {"a"}
 
 
 async def test_a_server_restored_from_an_older_copy_is_noticed(

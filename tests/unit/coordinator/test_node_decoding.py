@@ -44,12 +44,12 @@ def test_label_owners_come_from_managed_fields() -> None:
     assert found.others == {names.NIC_LABEL: ("kubectl-label", "nfd-master")}
 
 
-def test_nfds_records_give_full_keys_also_of_a_named_instance() -> None:
+def test_nfds_records_give_full_keys_of_ours_also_of_a_named_instance() -> None:
     found = decode_node(
         node(
             metadata={
                 "annotations": {
-                    "nfd.node.kubernetes.io/feature-labels": "pci-15b3.present,vendor.example/x",
+                    "nfd.node.kubernetes.io/feature-labels": "pci-15b3.present,cpu-model.id,vendor.example/x",
                     "blue.nfd.node.kubernetes.io/feature-labels": "rdma.capable",
                     "nfd.node.kubernetes.io/feature-labels.old": "not-a-record",
                     "other.example/feature-labels": "neither",
@@ -58,7 +58,7 @@ def test_nfds_records_give_full_keys_also_of_a_named_instance() -> None:
         )
     )
 
-    assert found.nfd_keys == {names.NIC_LABEL, "vendor.example/x", names.RDMA_CAPABLE_LABEL}
+    assert found.nfd_keys == {names.NIC_LABEL, names.RDMA_CAPABLE_LABEL}
 
 
 def test_what_decisions_need_is_kept_and_the_rest_is_not() -> None:

@@ -129,7 +129,21 @@ SPEC: Fields = {"f:spec": {"f:replicas": {}}}
     ],
 )
 def test_foreign_owners(entry: ManagedEntry, expected: tuple[str, ...]) -> None:
-    assert foreign_owners([entry], OBJECTS_MANAGER) == expected
+    owned = desired()
+    owned["metadata"]["ownerReferences"] = [{"uid": "u"}]
+
+    assert foreign_owners([entry], OBJECTS_MANAGER, owned) == expected
+
+
+def test_an_owner_of_what_nobody_may_own_is_foreign_and_folded() -> None:
+    """Upstream's operator makes its policy the owner of CRDs; deleting the policy would delete everybody's pools."""
+    owners: Fields = {"f:metadata": {"f:ownerReferences": {".": {}, 'k:{"uid":"u"}': {}}}}
+    upstream = ManagedEntry("manager", "Update", fields_v1=owners)
+
+    assert foreign_owners([upstream], OBJECTS_MANAGER, desired()) == ("manager",)
+    assert [(e.manager, e.fields_v1) for e in folded([upstream], OBJECTS_MANAGER, desired())] == [
+        (OBJECTS_MANAGER, owners)
+    ]
 
 
 def test_drift_names_who_did_it() -> None:
@@ -149,7 +163,7 @@ def test_folding_takes_content_and_leaves_metadata_and_status_writers() -> None:
     )
     status = ManagedEntry("kcm", "Update", "apps/v1", fields_v1={"f:status": {"f:c": {}}}, subresource="status")
 
-    entries = folded([mine, edit, status], OBJECTS_MANAGER, "apps/v1")
+    entries = folded([mine, edit, status], OBJECTS_MANAGER, desired())
 
     assert {entry.manager: entry.fields_v1 for entry in entries} == {
         "edit": {"f:metadata": {"f:labels": {"f:l": {}}}},
