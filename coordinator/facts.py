@@ -21,13 +21,17 @@ _LOUD_ERRNOS: Final = frozenset({errno.EIO, errno.EACCES, errno.EPERM, errno.ETI
 _REGISTRATION_DIRECTORIES: Final = ("var/lib/kubelet/device-plugins", "var/lib/kubelet/plugins_registry")
 _MOST_NAMED: Final = 3
 
+_DECIDING: Final = frozenset({"vendor", "device", "class"})
+"""Attributes of a PCI device without which it is not known to be a NIC."""
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
     """Derived from one complete inventory.
 
     `labels` are the hardware labels it justifies, `models` the marketing names of the PFs, sorted without doubles,
-    `interfaces` those on a 15b3 port that carry an address or a default route.
+    `interfaces` those on a 15b3 port that carry an address or a default route. `partial`: what is missing may only be
+    out of sight, so no label may go away for it.
     """
 
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -38,6 +42,7 @@ class Facts:
     interfaces: tuple[NicInterface, ...] = ()
     root_on_nvme: bool | None = None
     plugin_directories: tuple[str, ...] = ()
+    partial: bool = False
 
 
 def derive(inventory: Inventory) -> Facts:
@@ -52,7 +57,18 @@ def derive(inventory: Inventory) -> Facts:
         interfaces=nic_interfaces(inventory),
         root_on_nvme=inventory.node.root_on_nvme,
         plugin_directories=inventory.node.plugin_directories,
+        partial=_is_partial(inventory),
     )
+
+
+def _is_partial(inventory: Inventory) -> bool:
+    """The driver container replaces the driver, or attributes that tell what a device is could not be read.
+
+    An agent that starts in the middle of it has not seen what was there before.
+    """
+    container = inventory.driver.container
+    replacing = container.reloading or (container.running and not container.ready)
+    return replacing or any(unread.path.rpartition("/")[2] in _DECIDING for unread in inventory.node.unread)
 
 
 def _findings(inventory: Inventory) -> Iterator[Finding]:

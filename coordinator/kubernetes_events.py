@@ -6,6 +6,7 @@ AlreadyExists and not a second Event.
 
 import hashlib
 import logging
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from coordinator.kube.objects import Obj
 log = logging.getLogger(__name__)
 
 COMPONENT: Final = "nicfleet-coordinator"
+_MOST_REMEMBERED: Final = 1000
 _LONGEST_MESSAGE: Final = 1024  # the API server refuses more
 
 
@@ -39,15 +41,23 @@ class EventRecorder:
     def __init__(self, kube: Kube, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._kube = kube
         self._clock = clock
+        self._told: OrderedDict[str, None] = OrderedDict()
 
     async def record(self, regarding: Regarding, reason: str, message: str, kind: Literal["Normal", "Warning"]) -> None:
         event = event_of(regarding, reason, message, kind, self._clock())
+        name = event["metadata"]["name"]
+        if name in self._told:
+            return
         try:
             await self._kube.create_event(event)
         except Conflict:
-            return  # told already
+            pass  # told before a restart
         except KubeError as error:
             log.warning("event not recorded", extra={"reason": reason, "object": regarding.name, "error": str(error)})
+            return
+        self._told[name] = None
+        if len(self._told) > _MOST_REMEMBERED:
+            self._told.popitem(last=False)
 
 
 def event_of(regarding: Regarding, reason: str, message: str, kind: Literal["Normal", "Warning"], now: datetime) -> Obj:

@@ -100,7 +100,7 @@ def wanted(node: KubeNode, reported: Mapping[str, str] | None, mode: Mode, wait:
         gone: set[str] = set()
     else:
         labels = dict(reported) if mode is Mode.REPLACE else dict(_supplement(node, reported))
-        gone = {key for key in node.labels if _listed(key) and key not in reported and key != names.WAIT_LABEL}
+        gone = {key for key in hardware_of(node) if key not in reported}
     if wait in (Wait.TRUE, Wait.FALSE):
         labels[names.WAIT_LABEL] = wait.value
     elif wait is Wait.KEEP and names.WAIT_LABEL in node.owned and names.WAIT_LABEL in node.labels:
@@ -108,6 +108,11 @@ def wanted(node: KubeNode, reported: Mapping[str, str] | None, mode: Mode, wait:
     elif wait is Wait.ABSENT and names.WAIT_LABEL in node.labels:
         gone.add(names.WAIT_LABEL)
     return Wanted(labels, frozenset(gone))
+
+
+def hardware_of(node: KubeNode) -> dict[str, str]:
+    """The labels on nicfleet's list that the Node carries now, whoever set them, without the wait label."""
+    return {k: v for k, v in node.labels.items() if names.may_be_written(k) and k != names.WAIT_LABEL}
 
 
 def patch(node: KubeNode, target: Wanted, mode: Mode) -> LabelChange | None:
@@ -207,7 +212,3 @@ def _not_from_nfd(node: KubeNode, target: Wanted) -> tuple[Finding, ...]:
         return ()
     message = f"NFD does not provide {', '.join(added)}; nicfleet adds what is missing"
     return (Finding(Reason.LabelNotProvidedByNfd, message),)
-
-
-def _listed(key: str) -> bool:
-    return key in names.LABEL_KEYS or key.startswith(names.LABEL_PREFIXES)

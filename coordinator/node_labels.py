@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from coordinator.fleet import Fleet
-from coordinator.labels import LabelChange, Mode, Wait, Wanted, carried, patch, wanted
+from coordinator.labels import LabelChange, Mode, Wait, Wanted, carried, hardware_of, patch, wanted
 from coordinator.nodes import KubeNode
 from coordinator.policy import NicClusterPolicySpec
 from coordinator.views import LabelStatus
@@ -44,7 +44,10 @@ class NodeLabels:
         """The labels that nicfleet shall own on the Node, and those that must be gone."""
         snapshot = self.fleet.snapshot(NodeName(node.name))
         facts = snapshot.facts if snapshot else None
-        return wanted(node, facts.labels if facts else None, self.mode, self._wait(node))
+        reported = facts.labels if facts else None
+        if facts is not None and facts.partial:
+            reported = hardware_of(node) | dict(facts.labels)
+        return wanted(node, reported, self.mode, self._wait(node))
 
     def expected(self, node: KubeNode) -> KubeNode:
         """The Node as it is once its labels are written: a pass decides by what is known, not by what is on its way."""

@@ -20,7 +20,7 @@ from coordinator.desired import Render
 from coordinator.driver_pods import DriverPods
 from coordinator.fleet import Fleet
 from coordinator.kube.client import Kube
-from coordinator.kube.objects import Ref, ref_of
+from coordinator.kube.objects import NIC_CLUSTER_POLICY, Ref, ref_of
 from coordinator.kubernetes_events import EventRecorder, Regarding
 from coordinator.nodes import KubeNode
 from coordinator.object_index import ObjectIndex
@@ -98,7 +98,7 @@ class Reconciler:
         policy = self._deps.policies.get(name)
         if policy is None:
             self._judged.pop(name, None)
-            return None
+            return await self._remove(name)
         if name != POLICY_NAME:
             return await self._ignore(policy)
         try:
@@ -119,6 +119,13 @@ class Reconciler:
         await deps.driver_pods.update(views, asked=parsed.spec.ofed_driver is not None)
         await self._tell_repairs(policy, outcomes)
         return await self._conclude(policy, views, _soonest(outcomes), settled=settled)
+
+    async def _remove(self, name: str) -> float | None:
+        """The policy is gone: so are its objects. The garbage collector may take half a minute to hear of them."""
+        owner = (NIC_CLUSTER_POLICY.kind, name)
+        gone = [await self._deps.applier.prune(state.name, owner, keep=()) for state in STATES]
+        await self._deps.driver_pods.update((), asked=False)
+        return WAITING_SECONDS if any(gone) else None
 
     def _gather(self, policy: NicClusterPolicy) -> World:
         """All reads; nothing here waits."""

@@ -21,6 +21,7 @@ from coordinator.sessions import HEARTBEAT_SECONDS, SILENT_SECONDS, Session, Ses
 from coordinator.views import FleetView
 from nicfleet.introspection import Health, add_introspection
 from nicfleet.inventory import NodeName
+from nicfleet.transport import SERVER_OPTIONS
 from nicfleet.v1 import fleet_pb2, fleet_pb2_grpc, view_pb2, view_pb2_grpc
 
 log = logging.getLogger(__name__)
@@ -30,7 +31,7 @@ HELLO_SECONDS: Final = 10
 
 # Above our own bound, so that a message that breaks it is answered in words; gRPC itself just ends the stream.
 _MAX_RECEIVED: Final = 2 * bounds.MAX_MESSAGE
-_OPTIONS: Final = (("grpc.max_receive_message_length", _MAX_RECEIVED), ("grpc.so_reuseport", 0))
+_OPTIONS: Final = tuple({**dict(SERVER_OPTIONS), "grpc.max_receive_message_length": _MAX_RECEIVED}.items())
 _Context: TypeAlias = grpc.aio.ServicerContext[fleet_pb2.ReportRequest, fleet_pb2.ReportResponse]
 _SERVICES: Final = tuple(
     file.services_by_name[name].full_name

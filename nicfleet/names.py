@@ -72,6 +72,12 @@ LABEL_KEYS: Final = frozenset(
 )
 LABEL_PREFIXES: Final = (GENERATION_PREFIX,)
 
+
+def may_be_written(label: str) -> bool:
+    """Whether the label key is on nicfleet's list."""
+    return label in LABEL_KEYS or label.startswith(LABEL_PREFIXES)
+
+
 NFD_OWNED_ANNOTATION: Final = "nfd.node.kubernetes.io/feature-labels"
 """NFD's record of the keys it wrote: comma-separated, keys under `NFD` without that prefix. With an NFD instance
 name the annotation is `<instance>.nfd.node.kubernetes.io/feature-labels`."""
