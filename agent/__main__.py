@@ -29,8 +29,9 @@ from agent.record import UnusableHost, open_host
 from agent.report import Reporter
 from agent.run import LIVE_PERIOD, RECORDED_PERIOD, Watch
 from agent.server import CannotListen, serving
-from agent.settings import InvalidSettings, Settings
+from agent.settings import Settings
 from nicfleet import logs
+from nicfleet.flags import InvalidSettings
 from nicfleet.inventory import Inventory, NodeName
 from nicfleet.transport import CHANNEL_OPTIONS
 

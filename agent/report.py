@@ -17,7 +17,7 @@ import grpc
 from agent.latest import Latest
 from agent.outbox import Identity
 from agent.session import NotLeader, Refused, SessionEnded, hold
-from agent.settings import is_host_port
+from nicfleet.flags import is_host_port
 from nicfleet.v1 import fleet_pb2, fleet_pb2_grpc
 
 _log: Final = logging.getLogger(__name__)

@@ -1,25 +1,17 @@
 """What the agent is told: flags, each also from the environment. Read once, then a frozen value."""
 
-import argparse
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
 from nicfleet import names
+from nicfleet.flags import LOG_LEVELS, Flags, InvalidSettings, require_host_port, require_insecure, require_one_of
 from nicfleet.inventory import NodeName
 
-_PREFIX: Final = "NICFLEET_"
-_LEVELS: Final = ("debug", "info", "warning", "error")
-_TRUE: Final = frozenset({"1", "true", "yes", "on"})
 # RFC 1123 subdomain: what Kubernetes allows as the name of a Node.
 _NODE_NAME: Final = re.compile(r"(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
-_HOST_PORT: Final = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+):(?P<port>[0-9]{1,5})")
-
-
-class InvalidSettings(ValueError):
-    """A flag or variable that cannot be used; the text is one sentence for the person who set it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,62 +30,29 @@ def read(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
 
     Raises InvalidSettings. `--help` prints and exits, as usual.
     """
-    given = _parser(environment).parse_args(arguments)
-    if not given.insecure:
-        raise InvalidSettings(
-            "this version speaks plaintext only: give --insecure (or NICFLEET_INSECURE=true) to accept that"
-        )
+    given = _flags(environment).parse(arguments)
+    require_insecure(given.insecure)
     if not _NODE_NAME.fullmatch(given.node_name):
         raise InvalidSettings(
             f"--node-name is {given.node_name!r}: give the name of this machine's Kubernetes Node, for example worker-1"
         )
-    if not is_host_port(given.coordinator):
-        raise InvalidSettings(f"--coordinator is {given.coordinator!r}: give HOST:PORT, for example nicfleet:7444")
-    if not is_host_port(given.grpc_listen):
-        raise InvalidSettings(f"--grpc-listen is {given.grpc_listen!r}: give HOST:PORT, for example 127.0.0.1:7443")
-    if given.log_level not in _LEVELS:
-        raise InvalidSettings(f"--log-level is {given.log_level!r}: give one of {', '.join(_LEVELS)}")
     return Settings(
         node_name=NodeName(given.node_name),
-        coordinator=given.coordinator,
+        coordinator=require_host_port("--coordinator", given.coordinator, "nicfleet:7444"),
         host_root=Path(given.host_root),
-        grpc_listen=given.grpc_listen,
-        log_level=given.log_level,
+        grpc_listen=require_host_port("--grpc-listen", given.grpc_listen, "127.0.0.1:7443"),
+        log_level=require_one_of("--log-level", given.log_level, LOG_LEVELS),
     )
 
 
-def is_host_port(text: str) -> bool:
-    """Whether the text is HOST:PORT, an IPv6 host in brackets."""
-    match = _HOST_PORT.fullmatch(text)
-    return match is not None and int(match["port"]) < 1 << 16
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise InvalidSettings(message)
-
-
-def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="nicfleet-agent",
-        description="Reports this machine's NVIDIA/Mellanox NICs to the nicfleet coordinator.",
-        allow_abbrev=False,
+def _flags(environment: Mapping[str, str]) -> Flags:
+    flags = Flags(
+        "nicfleet-agent", "Reports this machine's NVIDIA/Mellanox NICs to the nicfleet coordinator.", environment
     )
-
-    def option(flag: str, default: str, text: str) -> None:
-        variable = _PREFIX + flag.removeprefix("--").replace("-", "_").upper()
-        value = environment.get(variable, default)
-        parser.add_argument(flag, default=value, help=f"{text} ({variable}; now {value!r})")
-
-    option("--node-name", "", "name of the Kubernetes Node that this machine is")
-    option("--coordinator", "", "HOST:PORT of the coordinator")
-    option("--host-root", "/", "root of the host's file system, or a recorded host")
-    option("--grpc-listen", f"127.0.0.1:{names.AGENT_PORT}", "HOST:PORT to serve the node's inventory on")
-    option("--log-level", "info", f"one of {', '.join(_LEVELS)}")
-    parser.add_argument(
-        "--insecure",
-        action="store_true",
-        default=environment.get(_PREFIX + "INSECURE", "").lower() in _TRUE,
-        help="plaintext to the coordinator and from the own server (NICFLEET_INSECURE)",
-    )
-    return parser
+    flags.option("--node-name", "", "name of the Kubernetes Node that this machine is")
+    flags.option("--coordinator", "", "HOST:PORT of the coordinator")
+    flags.option("--host-root", "/", "root of the host's file system, or a recorded host")
+    flags.option("--grpc-listen", f"127.0.0.1:{names.AGENT_PORT}", "HOST:PORT to serve the node's inventory on")
+    flags.option("--log-level", "info", f"one of {', '.join(LOG_LEVELS)}")
+    flags.switch("--insecure", "plaintext to the coordinator and from the own server")
+    return flags

@@ -10,7 +10,7 @@ PREFIX: Final = "NICFLEET_"
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
-_HOST_PORT: Final = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]*):(?P<port>[0-9]{1,5})")
+_HOST_PORT: Final = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+):(?P<port>[0-9]{1,5})")
 
 
 class InvalidSettings(ValueError):
@@ -41,10 +41,15 @@ class Flags:
         return self._parser.parse_args(arguments)
 
 
-def require_host_port(flag: str, text: str, example: str) -> str:
-    """HOST:PORT, an IPv6 host in brackets. Raises InvalidSettings."""
+def is_host_port(text: str) -> bool:
+    """Whether the text is HOST:PORT, an IPv6 host in brackets."""
     match = _HOST_PORT.fullmatch(text)
-    if match is None or int(match["port"]) >= 1 << 16:
+    return match is not None and int(match["port"]) < 1 << 16
+
+
+def require_host_port(flag: str, text: str, example: str) -> str:
+    """HOST:PORT. Raises InvalidSettings."""
+    if not is_host_port(text):
         raise InvalidSettings(f"{flag} is {text!r}: give HOST:PORT, for example {example}")
     return text
 

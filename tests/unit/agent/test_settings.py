@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from agent import settings
-from agent.settings import InvalidSettings, Settings
+from agent.settings import Settings
+from nicfleet.flags import InvalidSettings
 from nicfleet.inventory import NodeName
 
 GOOD = ["--node-name", "worker-1", "--coordinator", "nicfleet:7444", "--insecure"]
