@@ -19,7 +19,7 @@ import msgspec
 from coordinator.backoff import Backoff
 from coordinator.kube.client import Kube, Source
 from coordinator.kube.errors import Gone, Invalid, KubeError, NotFound, TooManyRequests, Unreachable, unreachable
-from coordinator.kube.watching import TICK, Meta, WatchEvent, WatchType, meta_of
+from coordinator.kube.watching import Meta, WatchEvent, WatchType, meta_of
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +27,9 @@ T = TypeVar("T")
 
 WATCH_SECONDS: Final = (300, 600)
 """The server ends a watch after a time out of this range, so that not all watches end at once."""
+
+STALL_SECONDS: Final = 10.0
+"""A list that sends nothing for so long has broken off."""
 
 QUIET_SECONDS: Final = 150.0
 """A healthy server sends a bookmark about every minute. After this silence we ask whether it still knows our position:
@@ -60,6 +63,7 @@ class Reflector(Generic[T]):
         decode: Callable[[bytes | msgspec.Raw], T],
         on_change: Callable[[str, T | None, T | None], None],
         random: Random,
+        quiet_seconds: float = QUIET_SECONDS,
     ) -> None:
         self.source = source
         self.synced = asyncio.Event()
@@ -70,6 +74,7 @@ class Reflector(Generic[T]):
         self._decode = decode
         self._on_change = on_change
         self._random = random
+        self._quiet_seconds = quiet_seconds
         self._backoff = Backoff(random, ceiling=30.0)
         self._entries: dict[str, _Entry[T]] = {}
         self._written: set[str] = set()  # keys learned from our own writes since the current list began
@@ -180,24 +185,23 @@ class Reflector(Generic[T]):
         if self._position is None:
             listing = {}
             self._written.clear()
-        silence = 0.0
-        events = self._kube.watch(self.source, self._position, self._random.randint(*WATCH_SECONDS))
+        silence, tick = 0.0, min(STALL_SECONDS, self._quiet_seconds / 2)
+        seconds = self._random.randint(*WATCH_SECONDS)
+        events = self._kube.watch(self.source, self._position, timeout_seconds=seconds, tick=tick)
         async with aclosing(events):
             async for event in events:
                 if event.type is WatchType.QUIET:
-                    silence += TICK
-                    await self._bear(silence, listing)
+                    if listing is not None:
+                        raise unreachable("list", str(self.source), "the list stopped before its end")
+                    silence += tick
+                    if silence >= self._quiet_seconds:
+                        silence = 0.0
+                        await self._kube.can_serve(self.source, str(self._position))
                     continue
                 silence = 0.0
                 listing = self._take(event, listing)
         if listing is not None:
             raise unreachable("list", str(self.source), "the list ended before it was complete")
-
-    async def _bear(self, silence: float, listing: _Listing[T] | None) -> None:
-        if listing is not None:
-            raise unreachable("list", str(self.source), "the list stopped before its end")
-        if silence % QUIET_SECONDS < TICK:
-            await self._kube.can_serve(self.source, str(self._position))
 
     def _take(self, event: WatchEvent, listing: _Listing[T] | None) -> _Listing[T] | None:
         """File one event; return the list that is still growing, or None."""

@@ -98,12 +98,14 @@ class Kube:
         }
         await self._list(source, match)
 
-    async def watch(self, source: Source, since: str | None, timeout_seconds: int) -> AsyncGenerator[WatchEvent, None]:
+    async def watch(
+        self, source: Source, since: str | None, *, timeout_seconds: int, tick: float
+    ) -> AsyncGenerator[WatchEvent, None]:
         """Watch from a resourceVersion or, without one, from a complete list that the server sends first.
 
-        The end of that list is a BOOKMARK with `initial_end`. Ends when the server closes the watch, at the latest
-        after `timeout_seconds`. Raises Gone when the resourceVersion has expired; Invalid when the server does not
-        send initial events.
+        The end of that list is a BOOKMARK with `initial_end`. Each `tick` seconds of silence yield QUIET. Ends when
+        the server closes the watch, at the latest after `timeout_seconds`. Raises Gone when the resourceVersion has
+        expired; Invalid when the server does not send initial events.
         """
         query: dict[str, str | int] = {
             "watch": "true",
@@ -117,7 +119,7 @@ class Kube:
         accept = _METADATA.format("") if source.metadata_only else JSON
         call = Call("watch", str(source), "GET", _path(source), query | _selector(source), accept=accept)
         async with self._transport.stream(call) as stream:
-            async for event in watch_events(stream, str(source)):
+            async for event in watch_events(stream, str(source), tick):
                 yield event
 
     async def apply(self, obj: Obj, *, manager: str, force: bool) -> bytes:

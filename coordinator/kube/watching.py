@@ -11,9 +11,6 @@ import msgspec
 
 from coordinator.kube.errors import Status, error_of_status, unreachable
 
-TICK: Final = 10.0
-"""Seconds without a byte after which a watch yields QUIET."""
-
 _INITIAL_END: Final = "k8s.io/initial-events-end"
 
 
@@ -25,7 +22,7 @@ class WatchType(StrEnum):
     OPENED = "OPENED"
     """Ours: the server has accepted the watch."""
     QUIET = "QUIET"
-    """Ours: nothing came for another TICK."""
+    """Ours: nothing came for another `tick`."""
 
 
 class Meta(msgspec.Struct, frozen=True, rename="camel"):
@@ -78,10 +75,13 @@ def meta_of(raw: bytes | msgspec.Raw) -> Meta:
     return _decode_meta(raw).metadata
 
 
-async def watch_events(stream: aiohttp.StreamReader, target: str) -> AsyncIterator[WatchEvent]:
-    """Decode events until the stream ends; a half line at its end is not an event. Raises KubeError for ERROR."""
+async def watch_events(stream: aiohttp.StreamReader, target: str, tick: float) -> AsyncIterator[WatchEvent]:
+    """Decode events until the stream ends; a half line at its end is not an event. Raises KubeError for ERROR.
+
+    Each `tick` seconds without a byte yield QUIET.
+    """
     yield _OPENED
-    async for line in _lines(stream):
+    async for line in _lines(stream, tick):
         yield _QUIET if line is None else _event(line, target)
 
 
@@ -101,12 +101,12 @@ def _ends_the_list(bookmark: msgspec.Raw) -> bool:
     return _INITIAL_END in msgspec.json.decode(bookmark, type=_Bookmark).metadata.annotations
 
 
-async def _lines(stream: aiohttp.StreamReader) -> AsyncIterator[bytes | None]:
-    """Whole lines, and None for each TICK without a byte."""
+async def _lines(stream: aiohttp.StreamReader, tick: float) -> AsyncIterator[bytes | None]:
+    """Whole lines, and None for each `tick` seconds without a byte."""
     pending = bytearray()
     while True:
         try:
-            async with asyncio.timeout(TICK):
+            async with asyncio.timeout(tick):
                 chunk = await stream.readany()
         except TimeoutError:
             yield None

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from random import Random
 
+import msgspec
 import pytest
 from aiohttp import web
 
@@ -15,7 +16,7 @@ from coordinator.kube.errors import Gone, Unreachable
 from coordinator.kube.objects import RESOURCES, Ref
 from coordinator.kube.transport import Transport, configuration_of
 from coordinator.live import LiveObject, decode_object
-from coordinator.watch import Reflector
+from coordinator.watch import QUIET_SECONDS, Reflector
 from tests.controlplane.cluster import ControlPlane
 from tests.integration.coordinator.background import eventually, running
 from tests.integration.coordinator.objects import NAMESPACE, config_map
@@ -26,12 +27,16 @@ NAMES = ("a", "b", "c", "d", "e")
 SOURCE = Source(RESOURCES["ConfigMap"], NAMESPACE, LABEL, metadata_only=True)
 
 
+def decode(raw: bytes | msgspec.Raw) -> LiveObject:
+    return decode_object(raw, "ConfigMap")
+
+
 class Seen:
     """A Reflector, and every object that it said was gone."""
 
-    def __init__(self, kube: Kube) -> None:
+    def __init__(self, kube: Kube, quiet_seconds: float = QUIET_SECONDS) -> None:
         self.gone: list[str] = []
-        self.reflector = Reflector(kube, SOURCE, lambda raw: decode_object(raw, "ConfigMap"), self._note, Random(1))
+        self.reflector = Reflector(kube, SOURCE, decode, self._note, Random(1), quiet_seconds)
 
     def _note(self, key: str, old: LiveObject | None, new: LiveObject | None) -> None:
         if new is None:
@@ -165,30 +170,42 @@ async def test_a_position_that_a_restarted_server_no_longer_has_is_gone_and_list
     installed.restart_apiserver()  # its watch cache begins anew
 
     with pytest.raises(Gone, match="too old resource version"):
-        async for _ in kube.watch(SOURCE, position, timeout_seconds=5):
+        async for _ in kube.watch(SOURCE, position, timeout_seconds=5, tick=5):
             pass
     await eventually(lambda: seen.gone == ["a"], seconds=20)
     assert seen.names == set(NAMES) - {"a"}
 
 
-async def test_a_server_restored_from_an_older_copy_is_noticed(
+def with_older_data(request: web.Request) -> dict[str, str]:
+    """As if the server counted from an older number: our position is in its future."""
+    query = dict(request.query)
+    if position := query.get("resourceVersion"):
+        query["resourceVersion"] = str(int(position) + 10**6)
+    return query
+
+
+async def test_a_server_that_comes_back_with_older_data_is_noticed(
     installed: ControlPlane, proxy: tuple[Proxy, Kube], seen: Seen
 ) -> None:
-    """Such a server would keep a watch from our newer position open, with 200 and no event."""
+    """Restored from a copy, it would keep a watch from our newer position open, with 200 and no event."""
     faulty, _ = proxy
-
-    def older(request: web.Request) -> dict[str, str]:
-        query = dict(request.query)
-        if position := query.get("resourceVersion"):
-            query["resourceVersion"] = str(int(position) + 10**6)
-        return query
-
-    faulty.query = older
+    faulty.query = with_older_data
     faulty.cut()
     delete(installed, "c")
 
     await eventually(lambda: seen.gone == ["c"], seconds=20)
-    assert any("resourceVersionMatch=NotOlderThan&" in path and "limit=1" in path for path in faulty.seen)
+
+
+async def test_a_watch_that_falls_silent_is_not_trusted(installed: ControlPlane, proxy: tuple[Proxy, Kube]) -> None:
+    faulty, kube = proxy
+    seen = Seen(kube, quiet_seconds=1.0)
+    async with running(seen.reflector.run()):
+        await eventually(seen.reflector.synced.is_set)
+        faulty.line = lambda line: None if b'"DELETED"' in line else line
+        faulty.query = with_older_data
+        delete(installed, "c")
+
+        await eventually(lambda: seen.gone == ["c"], seconds=20)
 
 
 async def test_our_own_write_is_known_before_the_watch_tells_of_it(
