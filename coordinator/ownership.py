@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
-from nicfleet.names import HASH_ANNOTATION, OBJECTS_MANAGER
+from nicfleet.names import HASH_ANNOTATION, OBJECTS_MANAGER, USER_EDITS_ANNOTATION
 
 Fields = Mapping[str, Any]
 """A fieldsV1 tree."""
@@ -47,10 +47,10 @@ _IDENTITY_METADATA: Final = frozenset({"name", "namespace", "uid", "resourceVers
 
 def needs_apply(annotations: Mapping[str, str], managed: Sequence[ManagedEntry], desired: Mapping[str, Any]) -> str:
     """Why an object must be applied, or "" if it stands as desired. `managed` are the live object's managedFields."""
-    wanted_hash = desired["metadata"].get("annotations", {}).get(HASH_ANNOTATION)
-    if annotations.get(HASH_ANNOTATION) != wanted_hash:
+    wanted = desired["metadata"].get("annotations", {})
+    if annotations.get(HASH_ANNOTATION) != wanted.get(HASH_ANNOTATION):
         return "the desired object changed"
-    return drift(managed, desired)
+    return "" if USER_EDITS_ANNOTATION in wanted else drift(managed, desired)
 
 
 def drift(managed: Sequence[ManagedEntry], desired: Mapping[str, Any]) -> str:

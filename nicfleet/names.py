@@ -22,6 +22,8 @@ STATUS_MANAGER: Final = "nicfleet-status"
 STATE_LABEL: Final = "nvidia.network-operator.state"
 OWNER_LABEL: Final = "ds-owner"
 HASH_ANNOTATION: Final = "nicfleet.io/desired-hash"
+USER_EDITS_ANNOTATION: Final = "nicfleet.io/user-edits"
+"""On an object of ours that users are meant to edit: `keep`. Their edits are then no drift."""
 CONFIG_HASH_ANNOTATION: Final = "nvidia.network-operator.config-hash"
 OFED_DRIVER_LABEL: Final = "nvidia.com/ofed-driver"
 

@@ -14,9 +14,10 @@ from coordinator.ownership import (
     foreign_owners,
     intersected,
     merged,
+    needs_apply,
     subtracted,
 )
-from nicfleet.names import OBJECTS_MANAGER
+from nicfleet.names import HASH_ANNOTATION, OBJECTS_MANAGER, USER_EDITS_ANNOTATION
 
 Fields = dict[str, Any]
 
@@ -154,6 +155,15 @@ def test_drift_names_who_did_it() -> None:
     assert drift([mine], obj) == ""
     assert drift([mine, theirs], obj) == "kubectl-patch changed it"
     assert drift([], obj) == "a field of ours was changed"
+
+
+def test_edits_that_users_are_meant_to_make_are_no_drift_until_the_object_itself_changes() -> None:
+    obj = desired(data={"a": "1"})
+    obj["metadata"]["annotations"] = {HASH_ANNOTATION: "new", USER_EDITS_ANNOTATION: "keep"}
+    theirs = ManagedEntry("kubectl-edit", "Update", fields_v1={"f:data": {"f:a": {}}})
+
+    assert needs_apply({HASH_ANNOTATION: "new"}, [theirs], obj) == ""
+    assert needs_apply({HASH_ANNOTATION: "old"}, [theirs], obj) == "the desired object changed"
 
 
 def test_folding_takes_content_and_leaves_metadata_and_status_writers() -> None:
