@@ -74,11 +74,18 @@ def test_a_node_from_first_sight_to_its_end(world: World) -> None:
 
 def test_a_deleted_node_keeps_its_facts_while_its_agent_stays(world: World) -> None:
     world.report()
+    world.changes()
     world.fleet.node_gone(NAME)
     assert world.connection() is Connection.GONE
-    world.changes()
+    assert world.changes() == [(NAME, False)]
+    world.passes(seconds=5)
     world.fleet.node_seen(kube_node(NAME, uid="uid-2"))
     assert world.connection() is Connection.CONNECTED
+    world.passes(seconds=5)
+    world.fleet.node_seen(kube_node(NAME, uid="uid-2", resource_version="2"))
+    snapshot = world.fleet.snapshot(NAME)
+    assert snapshot is not None
+    assert snapshot.since == START + timedelta(seconds=5)
     assert world.changes() == [(NAME, False)]
     assert world.fleet.settled(world.now)
     world.fleet.node_gone(NAME)
