@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from coordinator.apply import Applier
 from coordinator.cluster import Cluster
 from coordinator.driver_pods import DriverPods
+from coordinator.finding_log import FindingLog
 from coordinator.fleet import Fleet, Snapshot
 from coordinator.http import FleetCollector, registry, serve_http
 from coordinator.kube.client import Kube, Source
@@ -76,6 +77,7 @@ class Coordinator:
         self._index = ObjectIndex(kube, self._object_changed, random)
         self._limiter = Limiter()
         self._spec: NicClusterPolicySpec | None = None
+        self._findings = FindingLog()
         self._hardware: set[str] = set()  # nodes whose hardware changed since their labels were last looked at
         self._driver_pods = DriverPods(kube, settings.namespace, self._relabel)
         self._labels = NodeLabels(
@@ -127,6 +129,7 @@ class Coordinator:
         self._queue.add(Key("Node", name), urgent=hardware)
         self._view.changed(name)
         snapshot = self._fleet.snapshot(name)
+        self._findings.tell(name, snapshot.findings if snapshot else ())
         if snapshot is None or _has_nic(snapshot):
             self._reconcile_soon()
 

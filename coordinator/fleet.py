@@ -52,6 +52,12 @@ class Snapshot:
         """An agent is connected and has reported in this stream: its facts are evidence."""
         return self.connection is Connection.CONNECTED
 
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What is worth a person's attention."""
+        refused = (self.refused,) if self.refused else ()
+        return refused + (self.facts.findings if self.facts else ())
+
 
 @dataclass(slots=True)
 class _Entry:

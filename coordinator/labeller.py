@@ -84,6 +84,8 @@ class Labeller:
             self._note_refusal(node, bad)
             return await self._write(node, change, urgent)
         self._nodes.learn(answer)
+        for finding in change.findings:
+            log.info("node finding", extra={"node": node.name, "reason": finding.reason, "why": finding.message})
         return True
 
     async def _apply(self, node: KubeNode, labels: Mapping[str, str]) -> bytes:

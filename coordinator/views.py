@@ -171,14 +171,12 @@ def summarise(snapshot: Snapshot, labels: LabelStatus) -> view_pb2.NodeSummary:
         summary.instance_id = snapshot.identity.instance_id
     if snapshot.reported is not None:
         summary.reported.FromDatetime(snapshot.reported)
-    findings = [*labels.findings, *([snapshot.refused] if snapshot.refused else [])]
     if snapshot.facts is not None:
         summary.functions = snapshot.facts.functions
         summary.models.extend(snapshot.facts.models)
         summary.driver_flavour = inventory_pb2.Flavour.ValueType(snapshot.facts.driver.flavour)
         summary.driver_version = snapshot.facts.driver.version or ""
-        findings += snapshot.facts.findings
-    summary.findings.extend(map(_finding, findings))
+    summary.findings.extend(map(_finding, (*labels.findings, *snapshot.findings)))
     return summary
 
 
