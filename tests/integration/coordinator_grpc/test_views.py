@@ -53,7 +53,7 @@ async def test_a_node_in_a_list(coordinator: Coordinator) -> None:
             view_pb2.Finding(reason="InvalidLabel", message="a label is left out"),
             view_pb2.Finding(
                 reason="UnsupportedDevice",
-                message="ConnectX-6 Lx at 0000:5e:00.0 is not supported: upstream does not support it",
+                message="ConnectX-6 Lx is not supported: use another (0000:5e:00.0)",
             ),
         ],
     )

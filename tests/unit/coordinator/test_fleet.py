@@ -59,7 +59,9 @@ def test_a_node_from_first_sight_to_its_end(world: World) -> None:
     world.report()
     assert world.connection() is Connection.CONNECTED
     world.passes(seconds=90)
+    world.changes()
     world.fleet.lost(NAME)
+    assert world.changes() == [(NAME, False)]
     assert world.connection() is Connection.SILENT
     snapshot = world.fleet.snapshot(NAME)
     assert snapshot is not None
