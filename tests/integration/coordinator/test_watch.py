@@ -189,11 +189,16 @@ async def test_a_server_that_comes_back_with_older_data_is_noticed(
 ) -> None:
     """Restored from a copy, it would keep a watch from our newer position open, with 200 and no event."""
     faulty, _ = proxy
+    lost = seen.reflector[f"{NAMESPACE}/a"]
+    metadata = {"name": "a", "namespace": NAMESPACE, "uid": lost.uid, "labels": {"lost": "yes"}}
+    metadata["resourceVersion"] = str(int(lost.resource_version) + 10**6)
+    seen.reflector.learn(json.dumps({"metadata": metadata}).encode())
     faulty.query = with_older_data
     faulty.cut()
     delete(installed, "c")
 
     await eventually(lambda: seen.gone == ["c"], seconds=20)
+    assert seen.reflector[f"{NAMESPACE}/a"].labels == lost.labels
 
 
 async def test_a_watch_that_falls_silent_is_not_trusted(installed: ControlPlane, proxy: tuple[Proxy, Kube]) -> None:
