@@ -55,7 +55,7 @@ class Labeller:
         if change is None:
             return False
         try:
-            return await self._write(node, change, urgent)
+            written = await self._write(node, change, urgent)
         except NotFound:
             return False
         except (Conflict, Invalid) as error:
@@ -63,6 +63,9 @@ class Labeller:
                 raise
             log.info("node was registered anew under its labels", extra={"node": name})
             return False
+        for finding in change.findings if written else ():
+            log.info("node finding", extra={"node": name, "reason": finding.reason, "why": finding.message})
+        return written
 
     def forget(self, uid: str) -> None:
         """The node is gone."""
@@ -84,8 +87,6 @@ class Labeller:
             self._note_refusal(node, bad)
             return await self._write(node, change, urgent)
         self._nodes.learn(answer)
-        for finding in change.findings:
-            log.info("node finding", extra={"node": node.name, "reason": finding.reason, "why": finding.message})
         return True
 
     async def _apply(self, node: KubeNode, labels: Mapping[str, str]) -> bytes:
