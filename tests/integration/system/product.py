@@ -37,7 +37,8 @@ def install(plane: ControlPlane) -> None:
     """CRDs, namespace and rights, as a user installs them."""
     plane.kubectl("apply", "-f", str(DEPLOY / "manifests/namespace.yaml"))
     plane.kubectl("apply", "-f", str(DEPLOY / "manifests"), "-f", str(DEPLOY / "crds"))
-    plane.kubectl("wait", "--for=condition=Established", "--all", "crd", "--timeout=30s")
+    # `kubectl wait` fails on a CRD that has no condition yet.
+    eventually(lambda: "error" not in plane.kubectl("get", "nicclusterpolicies", check=False))
 
 
 def account(plane: ControlPlane) -> Path:
@@ -46,7 +47,7 @@ def account(plane: ControlPlane) -> Path:
 
 
 class Product:
-    """One coordinator, its agents, and looks at what they do. `remove` leaves an empty cluster."""
+    """One coordinator, its agents, and looks at what they do. `stop` or `remove` it in the end."""
 
     def __init__(self, plane: ControlPlane, folder: Path, *flags: str, kubeconfig: Path | None = None) -> None:
         """`flags` are the coordinator's; `kubeconfig` as well, if it shall not be that of its own account."""
@@ -100,13 +101,18 @@ class Product:
                 raise
             return ""
 
-    def remove(self) -> None:
-        """Kill all processes and delete everything but what `install` made."""
+    def stop(self) -> None:
+        """Kill all processes and close all connections."""
         self._channel.close()
         self.simulated.close()
         for program in (*self._agents, self.coordinator):
             program.kill()
-        with closing(self.api) as api:
+        self.api.close()
+
+    def remove(self) -> None:
+        """Stop, and delete everything but what `install` made."""
+        self.stop()
+        with closing(Api(self.plane)) as api:
             api.delete(POLICIES)
             for collection in _MADE:
                 api.delete(f"{collection}?labelSelector={names.STATE_LABEL}")
