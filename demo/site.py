@@ -67,10 +67,8 @@ def running_site(say: Say) -> Iterator[Site]:
 
 def _install(cluster: ControlPlane, hosts: tuple[DemoHost, ...]) -> None:
     deploy = REPOSITORY / "deploy"
-    cluster.kubectl("apply", f"--filename={deploy / 'manifests/namespace.yaml'}")
-    cluster.kubectl("apply", f"--filename={deploy / 'crds'}", f"--filename={deploy / 'manifests'}")
+    cluster.install(deploy / "manifests/namespace.yaml", deploy / "manifests", deploy / "crds")
     cluster.apply(*(fake_node(host.name, taints=host.taints) for host in hosts))
-    cluster.kubectl("wait", "--for=condition=Established", "--all", "crd", "--timeout=30s")
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import signal
 import ssl
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -17,10 +18,11 @@ from tests.controlplane.components import ADMIN, APISERVER, COMPONENTS, Site, ar
 from tests.controlplane.credentials import write_credentials, write_kubeconfig
 from tests.controlplane.errors import ControlPlaneError
 from tests.controlplane.loopback import answers_ok, free_ports
-from tests.controlplane.process import Process
+from tests.controlplane.process import POLL_SECONDS, Process
 from tests.controlplane.tools import ensure_tools
 
 START_SECONDS = 60.0
+ESTABLISHED_SECONDS = 30.0
 
 
 class ControlPlane:
@@ -112,6 +114,16 @@ class ControlPlane:
         """Apply manifests with `kubectl apply`, as a person would; a new Node keeps its status."""
         self.kubectl("apply", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
 
+    def install(self, *files: Path) -> None:
+        """Apply files and folders in order, and wait until every CRD is served. Raises ControlPlaneError."""
+        for file in files:
+            self.kubectl("apply", "--server-side", f"--filename={file}")
+        deadline = time.monotonic() + ESTABLISHED_SECONDS
+        while unserved := [crd["metadata"]["name"] for crd in self.get("crd")["items"] if not _is_established(crd)]:
+            if time.monotonic() > deadline:
+                raise ControlPlaneError(f"not served after {ESTABLISHED_SECONDS:.0f} s: {', '.join(unserved)}")
+            time.sleep(POLL_SECONDS)
+
     def get(self, *arguments: str) -> Any:
         """Return what `kubectl get … -o json` prints, decoded."""
         return json.loads(self.kubectl("get", *arguments, "-o", "json"))
@@ -191,3 +203,9 @@ class ControlPlane:
         if component != APISERVER:
             return answers_ok(url)
         return self.ca.exists() and answers_ok(url, self.ca)
+
+
+def _is_established(crd: Mapping[str, Any]) -> bool:
+    """`kubectl wait` fails on a CRD that has no condition yet."""
+    conditions = crd.get("status", {}).get("conditions") or ()
+    return any(condition["type"] == "Established" and condition["status"] == "True" for condition in conditions)

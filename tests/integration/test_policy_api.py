@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from coordinator.crd import KINDS, file_name
+from coordinator.crd import KINDS
 from tests.controlplane.cluster import ControlPlane
 
 ROOT = Path(__file__).parents[2]
@@ -20,9 +20,7 @@ NAMESPACES = ("nvidia-network-operator", "nic")
 @pytest.fixture(scope="module")
 def api(cluster: ControlPlane) -> ControlPlane:
     """The control plane with our CRDs and the namespaces of the golden cases."""
-    for kind in KINDS:
-        cluster.kubectl("apply", "--server-side", "-f", str(ROOT / "deploy/crds" / file_name(kind)))
-        cluster.kubectl("wait", "--for=condition=Established", "--timeout=20s", f"crd/{kind.plural}.mellanox.com")
+    cluster.install(ROOT / "deploy/crds")
     cluster.apply(*({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in NAMESPACES))
     return cluster
 

@@ -38,9 +38,7 @@ class Question:
 
 @pytest.fixture(scope="module")
 def installed(cluster: ControlPlane) -> Iterator[ControlPlane]:
-    cluster.kubectl("apply", "-f", str(DEPLOY / "manifests/namespace.yaml"))
-    cluster.kubectl("apply", "-f", str(DEPLOY / "manifests"), "-f", str(DEPLOY / "crds"))
-    cluster.kubectl("wait", "--for=condition=Established", "crd", "nicclusterpolicies.mellanox.com", "--timeout=20s")
+    cluster.install(DEPLOY / "manifests/namespace.yaml", DEPLOY / "manifests", DEPLOY / "crds")
     yield cluster
     cluster.kubectl("delete", "-f", str(DEPLOY / "manifests"), "-f", str(DEPLOY / "crds"))
 
