@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from enum import IntEnum
-from functools import cache
+from functools import cache, partial
 from types import NoneType
 from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints
 
@@ -182,28 +182,71 @@ def _fill(message: Any, value: Any, skip: str = "") -> None:
             setattr(message, name, item)
 
 
-def _read(kind: Callable[..., T], message: Any, skip: str = "", **given: object) -> T:
-    """Build a dataclass from the message of the same fields; an unset optional field is None."""
-    values = dict(given)
-    for name, (item_type, optional, many) in _types(kind).items():
-        if name == skip:
-            continue
-        if many:
-            values[name] = tuple(_value(item_type, item) for item in getattr(message, name))
-        elif optional and not message.HasField(name):
-            values[name] = None
-        else:
-            values[name] = _value(item_type, getattr(message, name))
+def _read(kind: Callable[..., T], message: Message, skip: str = "", **given: object) -> T:
+    """Build a dataclass from the message of the same fields; an unset optional field is None.
+
+    Only the fields that are set are visited: of an inventory's hundreds most are not, and a coordinator that restarts
+    reads thousands of inventories.
+    """
+    shape = _shape(kind)
+    values = shape.unset | given
+    for field, value in message.ListFields():
+        if field.name != skip and (convert := shape.converters.get(field.name)) is not None:
+            values[field.name] = convert(value)
     return kind(**values)
 
 
-def _value(kind: Any, item: Any) -> Any:
-    if is_dataclass(kind):
-        return _read(kind, item)  # type: ignore[arg-type]  # is_dataclass narrows to an instance or a class
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """How to read one dataclass: from a message's value to ours, and what a field is that is not set."""
+
+    converters: Mapping[str, Callable[[Any], Any]]
+    unset: dict[str, Any]
+
+
+@cache
+def _shape(kind: Any) -> _Shape:
+    converters: dict[str, Callable[[Any], Any]] = {}
+    unset: dict[str, Any] = {}
+    for name, (item, optional, many) in _types(kind).items():
+        convert = _converter(item)
+        converters[name] = partial(_many, convert) if many else convert
+        unset[name] = () if many else None if optional else _unset(item)
+    return _Shape(converters, unset)
+
+
+def _converter(kind: Any) -> Callable[[Any], Any]:
+    if _is_message(kind):
+        return partial(_read, kind)
     if isinstance(kind, type) and issubclass(kind, IntEnum):
-        # An unset or newer enum value reads as the first: "none" and "PF" claim the least.
-        return kind(item) if item in kind._value2member_map_ else next(iter(kind))
-    return item
+        # A value of a newer agent reads as the first: "none" and "PF" claim the least.
+        return partial(_known, {member.value: member for member in kind}, _unset(kind))
+    return _same_value
+
+
+def _many(convert: Callable[[Any], Any], items: Iterable[Any]) -> tuple[Any, ...]:
+    return tuple(map(convert, items))
+
+
+def _known(members: Mapping[int, IntEnum], otherwise: IntEnum, value: int) -> IntEnum:
+    return members.get(value, otherwise)
+
+
+def _same_value(value: object) -> object:
+    return value
+
+
+def _unset(kind: Any) -> Any:
+    """What protobuf means by a field without presence that is not set."""
+    if _is_message(kind):
+        return kind(**_shape(kind).unset)
+    if isinstance(kind, type) and issubclass(kind, IntEnum):
+        return next(iter(kind))
+    return getattr(kind, "__supertype__", kind)()
+
+
+def _is_message(kind: Any) -> bool:
+    return is_dataclass(kind)
 
 
 @cache
