@@ -26,11 +26,13 @@ class StateObjects:
     asked     the policy asks for the state
     objects   what should exist, in the order of applying; empty when not asked for
     problem   the user's mistake that keeps us from knowing; what exists must then be left as it is
+    caveats   sentences on what the policy asks for and does not get
     """
 
     asked: bool
     objects: tuple[Obj, ...] = ()
     problem: InvalidSpec | None = None
+    caveats: tuple[str, ...] = ()
 
 
 def desired(policy: NicClusterPolicy, cluster: Cluster, render: Render) -> dict[str, StateObjects]:
@@ -59,7 +61,8 @@ def _state_objects(state: State, policy: NicClusterPolicy, cluster: Cluster, ren
     if values is None:
         return StateObjects(asked=False)
     rendered = render(state.folder, {"ds_owner": policy.kind, **values})
-    return StateObjects(asked=True, objects=tuple(_marked(obj, state, policy) for obj in rendered))
+    objects = tuple(_marked(obj, state, policy) for obj in rendered)
+    return StateObjects(asked=True, objects=objects, caveats=state.caveats(policy.spec))
 
 
 def _marked(obj: Obj, state: State, policy: NicClusterPolicy) -> Obj:

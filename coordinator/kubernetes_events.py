@@ -1,7 +1,7 @@
 """Kubernetes Events: what happened to an object, once.
 
-The name follows from the object, the reason and the generation, so telling it again, also after a restart, is an
-AlreadyExists and not a second Event.
+The name follows from the object, the part of it concerned, the reason and the generation, so telling it again, also
+after a restart, is an AlreadyExists and not a second Event.
 """
 
 import hashlib
@@ -43,8 +43,11 @@ class EventRecorder:
         self._clock = clock
         self._told: OrderedDict[str, None] = OrderedDict()
 
-    async def record(self, regarding: Regarding, reason: str, message: str, kind: Literal["Normal", "Warning"]) -> None:
-        event = event_of(regarding, reason, message, kind, self._clock())
+    async def record(
+        self, regarding: Regarding, subject: str, reason: str, message: str, kind: Literal["Normal", "Warning"]
+    ) -> None:
+        """`subject` is the part of the object that it is about; with the reason it makes the Event's identity."""
+        event = event_of(regarding, subject, reason, message, kind, self._clock())
         name = event["metadata"]["name"]
         if name in self._told:
             return
@@ -60,9 +63,11 @@ class EventRecorder:
             self._told.popitem(last=False)
 
 
-def event_of(regarding: Regarding, reason: str, message: str, kind: Literal["Normal", "Warning"], now: datetime) -> Obj:
+def event_of(
+    regarding: Regarding, subject: str, reason: str, message: str, kind: Literal["Normal", "Warning"], now: datetime
+) -> Obj:
     """The Event object. About a cluster-scoped object it lives in `default`: the API server accepts no other."""
-    identity = f"{regarding.uid}/{reason}/{regarding.generation}"
+    identity = f"{regarding.uid}/{subject}/{reason}/{regarding.generation}"
     time = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     involved = {
         "apiVersion": regarding.api_version,

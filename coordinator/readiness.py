@@ -39,10 +39,15 @@ class Verdict:
     notes: tuple[Finding, ...] = ()
 
     @property
-    def message(self) -> str:
+    def findings(self) -> tuple[Finding, ...]:
         """All there is to say about the state: what is wrong first."""
-        findings = ((self.finding,) if self.finding else ()) + self.notes
-        return ". ".join(finding.message for finding in findings)
+        return ((self.finding,) if self.finding else ()) + self.notes
+
+    @property
+    def message(self) -> str:
+        """The same in one text. The reason of what is wrong stands beside it in the condition; notes bring theirs."""
+        wrong = (self.finding.message,) if self.finding else ()
+        return ". ".join((*wrong, *(f"{note.reason}: {note.message}" for note in self.notes)))
 
     @property
     def progressing(self) -> bool:

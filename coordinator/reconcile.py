@@ -7,13 +7,15 @@ decides is decided by pure functions; what it remembers between passes is what o
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from pydantic import ValidationError
 
+from coordinator.announcements import Announcement, Announcer
 from coordinator.apply import Applier
 from coordinator.cluster import Cluster
 from coordinator.desired import Render
@@ -34,7 +36,6 @@ from coordinator.status import (
     invalid_status,
     judged_generation,
     policy_status,
-    transitions,
     urgent,
 )
 from coordinator.view import LiveWorkload, NodeView, StateView
@@ -84,6 +85,7 @@ class Reconciler:
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
         self._judged: dict[str, PolicyStatus] = {}
+        self._announcers: defaultdict[str, Announcer] = defaultdict(Announcer)
         self._written_at = float("-inf")
 
     def status(self, name: str) -> PolicyStatus | None:
@@ -98,6 +100,7 @@ class Reconciler:
         policy = self._deps.policies.get(name)
         if policy is None:
             self._judged.pop(name, None)
+            self._announcers.pop(name, None)
             return await self._remove(name)
         if name != POLICY_NAME:
             return await self._ignore(policy)
@@ -181,7 +184,7 @@ class Reconciler:
         if not settled and judged_generation(previous) == generation:
             return _seconds_until(self._settles(now), now)
         status = policy_status(verdicts, _CONDITION_TYPES, unverified(views), generation, previous, _rfc3339(now))
-        wait = await self._write_status(policy, status)
+        wait = await self._write_status(policy, status, verdicts)
         if overall(verdicts) is not Level.READY:
             again = min(again or WAITING_SECONDS, WAITING_SECONDS)
         return _sooner(wait, again)
@@ -193,7 +196,7 @@ class Reconciler:
     def _settles(self, now: datetime) -> datetime:
         return self._deps.fleet.next_settle(now) or now + timedelta(seconds=1)
 
-    async def _write_status(self, policy: Policy, status: Status) -> float | None:
+    async def _write_status(self, policy: Policy, status: Status, verdicts: Sequence[Verdict] = ()) -> float | None:
         """PUT the status unless it stands there already. Returns when to come back with one that can wait."""
         previous = policy.get("status") or {}
         if status == previous:
@@ -204,10 +207,8 @@ class Reconciler:
         answer = await self._deps.kube.replace_status({**policy, "status": status}, manager=STATUS_MANAGER)
         self._written_at = time.monotonic()
         self._deps.policies.learn(answer)
-        for told in transitions(status, previous):
-            log.info("condition changed", extra={"policy": policy["metadata"]["name"], **told.fields})
-            if told.eventful:
-                await self._record(policy, told.reason, told.message, warning=told.warning)
+        for news in self._announcers[policy["metadata"]["name"]].news(verdicts, status, previous):
+            await self._announce(policy, news)
         return None
 
     async def _ignore(self, policy: Policy) -> float | None:
@@ -234,20 +235,23 @@ class Reconciler:
     async def _tell_repairs(self, policy: Policy, outcomes: Mapping[str, tuple[Outcome, ...]]) -> None:
         for outcome in (outcome for done in outcomes.values() for outcome in done):
             if outcome.finding is not None and outcome.action is Action.REPAIRED:
-                fields = {"object": str(outcome.ref), "reason": outcome.finding.reason}
-                log.warning("drift repaired", extra=fields | {"why": outcome.finding.message})
-                await self._record(policy, outcome.finding.reason, outcome.finding.message, warning=True)
+                finding = outcome.finding
+                await self._announce(policy, Announcement(str(outcome.ref), finding.reason, finding.message, True))
 
-    async def _record(self, policy: Policy, reason: str, message: str, *, warning: bool) -> None:
+    async def _announce(self, policy: Policy, news: Announcement) -> None:
         metadata = policy["metadata"]
-        regarding = Regarding(
-            policy["apiVersion"], policy["kind"], metadata["name"], metadata["uid"], metadata["generation"]
-        )
-        await self._deps.events.record(regarding, reason, message, "Warning" if warning else "Normal")
+        said = {"policy": metadata["name"], "subject": news.subject, "reason": news.reason, "why": news.message}
+        log.log(logging.WARNING if news.warning else logging.INFO, "policy finding", extra=said)
+        if news.eventful:
+            regarding = Regarding(
+                policy["apiVersion"], policy["kind"], metadata["name"], metadata["uid"], metadata["generation"]
+            )
+            kind: Literal["Normal", "Warning"] = "Warning" if news.warning else "Normal"
+            await self._deps.events.record(regarding, news.subject, news.reason, news.message, kind)
 
 
 def _for_views(verdicts: Iterable[Verdict], generation: int) -> PolicyStatus:
-    states = tuple(StateStatus(verdict.name, verdict.level, verdict.finding) for verdict in verdicts)
+    states = tuple(StateStatus(verdict.name, verdict.level, verdict.finding, verdict.notes) for verdict in verdicts)
     return PolicyStatus(POLICY_NAME, overall(verdicts), generation, states)
 
 

@@ -21,6 +21,7 @@ from coordinator.sessions import HEARTBEAT_SECONDS, SILENT_SECONDS, Session, Ses
 from coordinator.views import FleetView
 from nicfleet.introspection import Health, add_introspection
 from nicfleet.inventory import NodeName
+from nicfleet.reasons import Reason
 from nicfleet.transport import SERVER_OPTIONS
 from nicfleet.v1 import fleet_pb2, fleet_pb2_grpc, view_pb2, view_pb2_grpc
 
@@ -48,6 +49,8 @@ class _Refusal(Exception):
 
     def __init__(self, reason: fleet_pb2.RefusalReason.ValueType, message: str) -> None:
         super().__init__(message)
+        taken = reason == fleet_pb2.REFUSAL_REASON_NODE_TAKEN
+        self.finding = Reason.DuplicateAgent if taken else Reason.MalformedReport
         self.response = fleet_pb2.ReportResponse(refused=fleet_pb2.Refused(reason=reason, message=message))
 
 
@@ -193,7 +196,7 @@ def _identity(hello: fleet_pb2.Hello) -> Identity:
 
 
 async def _refuse(session: Session | None, context: _Context, refusal: _Refusal) -> None:
-    _log(session, logging.WARNING, "agent refused", reason=str(refusal))
+    _log(session, logging.WARNING, "agent refused", reason=refusal.finding, why=str(refusal))
     await (session.send if session else context.write)(refusal.response)
 
 

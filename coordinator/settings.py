@@ -62,7 +62,9 @@ def _flags(environment: Mapping[str, str]) -> Flags:
     flags.option("--namespace", names.DEFAULT_NAMESPACE, "namespace of the policy's objects", "POD_NAMESPACE")
     flags.option("--grpc-listen", f"0.0.0.0:{names.COORDINATOR_PORT}", "HOST:PORT for agents and views")
     flags.option("--http-listen", f"0.0.0.0:{names.COORDINATOR_HTTP_PORT}", "HOST:PORT for probes and metrics")
-    flags.option("--labels", Mode.REPLACE, "replace: nicfleet owns the labels; supplement: NFD does, we add what lacks")
+    flags.option(
+        "--labels", Mode.REPLACE.value, "replace: nicfleet owns the labels; supplement: NFD does, we add what lacks"
+    )
     flags.option("--templates", str(_TEMPLATES), "folder of the states' templates")
     flags.option("--cni-bin-dir", "/opt/cni/bin", "the nodes' folder of CNI plugins", "CNI_BIN_DIR")
     flags.option("--cni-network-dir", "/etc/cni/net.d", "the nodes' folder of CNI configurations", "CNI_NETWORK_DIR")

@@ -5,7 +5,6 @@ Types, enums and upstream's rules: the fact sheet of the API, sections 2.7, 2.8 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from coordinator.readiness import Level, Verdict, overall
@@ -44,7 +43,7 @@ def policy_status(
     ]
     return {
         "state": str(level),
-        "appliedStates": [_applied_state(verdict) for verdict in verdicts],
+        "appliedStates": [applied_state(verdict) for verdict in verdicts],
         "conditions": _dated(conditions, generation, previous, now),
     }
 
@@ -69,47 +68,6 @@ def invalid_status(message: str, generation: int, previous: Mapping[str, Any], n
     }
 
 
-@dataclass(frozen=True, slots=True)
-class Transition:
-    """A condition that now says something else than before."""
-
-    condition: str
-    reason: str
-    message: str
-    warning: bool
-
-    @property
-    def eventful(self) -> bool:
-        """Worth an Event too: a component that became ready is not, the whole is."""
-        return self.reason != Reason.ComponentReady
-
-    @property
-    def fields(self) -> dict[str, str]:
-        """For a log line."""
-        return {"condition": self.condition, "reason": self.reason, "why": self.message}
-
-
-def transitions(status: Mapping[str, Any], previous: Mapping[str, Any]) -> list[Transition]:
-    """The conditions whose status or reason changed; of the summaries only `Ready` becoming True and `Verified`.
-
-    `Progressing`, `Degraded` and a `Ready` that is False repeat what the states' own conditions say.
-    """
-    before = {c["type"]: (c["status"], c["reason"]) for c in previous.get("conditions") or ()}
-    degraded = {c["reason"] for c in status["conditions"] if c["type"] == "Degraded" and c["status"] == "True"}
-    return [
-        Transition(c["type"], c["reason"], c["message"] or f"{c['type']} is {c['status']}", c["reason"] in degraded)
-        for c in status["conditions"]
-        if before.get(c["type"]) != (c["status"], c["reason"]) and not _repeats(c)
-    ]
-
-
-def _repeats(condition: Mapping[str, Any]) -> bool:
-    kind, reason = condition["type"], condition["reason"]
-    if kind == "Ready":
-        return condition["status"] == "False" and reason not in (Reason.PolicyIgnored, Reason.InvalidSpec)
-    return kind in ("Progressing", "Degraded") or reason == Reason.NotReady
-
-
 def judged_generation(status: Mapping[str, Any]) -> int:
     """The generation that a status speaks of; 0 when there is none yet."""
     conditions: Iterable[Mapping[str, Any]] = status.get("conditions") or ()
@@ -130,7 +88,8 @@ def _essence(status: Mapping[str, Any]) -> object:
     )
 
 
-def _applied_state(verdict: Verdict) -> dict[str, str]:
+def applied_state(verdict: Verdict) -> dict[str, str]:
+    """The entry of `appliedStates`."""
     entry = {"name": verdict.name, "state": str(verdict.level)}
     return entry | {"message": verdict.message} if verdict.message else entry
 

@@ -97,3 +97,5 @@ class StateView:
     unsupported_systems: Mapping[str, str] = field(default_factory=dict)
     """NIC nodes whose operating system, "rocky 9.3", has no driver image."""
     supported_systems: tuple[str, ...] = ()
+    caveats: tuple[str, ...] = ()
+    """What the policy asks of this state and does not get."""

@@ -35,6 +35,7 @@ class StateStatus:
     name: str
     state: str
     finding: Finding | None = None
+    notes: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +187,7 @@ def _state(status: StateStatus) -> view_pb2.StateStatus:
         state=status.state,
         finding=_finding(status.finding) if status.finding else None,
         nodes=status.finding.nodes if status.finding else (),
+        notes=map(_finding, status.notes),
     )
 
 

@@ -16,6 +16,7 @@ from coordinator.outcome import Action, Outcome
 from coordinator.policy import NicClusterPolicy, NicClusterPolicySpec
 from coordinator.pools import UnlabelledNode, admits_driver, pools_of
 from coordinator.scheduling import place
+from coordinator.states import ORDER, UNBUILT
 from coordinator.view import LiveWorkload, NodeView, StateView
 from coordinator.wait import DriverRequest
 from coordinator.workloads import Pod, Workload
@@ -99,7 +100,7 @@ def driver_request_for(spec: NicClusterPolicySpec, node: KubeNode) -> DriverRequ
 def state_views(
     world: World, planned: Plan, outcomes: Mapping[str, tuple[Outcome, ...]], details: Mapping[Ref, Detail]
 ) -> tuple[StateView, ...]:
-    """One view per state this version knows, then one per section it cannot deploy, in upstream's order."""
+    """One view per state that upstream has, in its order; of those this version cannot deploy too."""
     kube = [node.kube for node in world.nodes.values()]
     views = []
     for name, state in planned.states.items():
@@ -123,9 +124,12 @@ def state_views(
                 unlabelled={node.node: node.label for node in planned.unlabelled} if driver else {},
                 unsupported_systems=_systems(planned.unsupported) if driver else {},
                 supported_systems=DRIVER_SYSTEMS if driver else (),
+                caveats=state.caveats,
             )
         )
-    return (*views, *(_unbuilt(world, section, name) for section, name in planned.unbuilt))
+    asked = {name: section for section, name in planned.unbuilt}
+    views += [_unbuilt(world, name, asked.get(name)) for _, name in UNBUILT]
+    return tuple(sorted(views, key=lambda view: ORDER.index(view.name)))
 
 
 def incomplete(views: Iterable[StateView]) -> tuple[LiveWorkload, ...]:
@@ -166,7 +170,10 @@ def _waiting(pod_spec: Mapping[str, Any], admitted: tuple[str, ...], nodes: Iter
     return tuple(sorted(set(free) - set(admitted)))
 
 
-def _unbuilt(world: World, section: str, name: str) -> StateView:
+def _unbuilt(world: World, name: str, section: str | None) -> StateView:
+    """A state that this version cannot deploy; `section` is what asks for it."""
+    if section is None:
+        return StateView(name, asked=False, nodes=world.nodes)
     message = f"spec.{section} is not supported by this version: remove it, or keep upstream's operator for it"
     return StateView(name, asked=True, nodes=world.nodes, problem=Finding(Reason.NotSupported, message))
 

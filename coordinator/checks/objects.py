@@ -23,6 +23,10 @@ def old_objects_remain(view: StateView) -> Finding | None:
     return Finding(Reason.Removing, f"waiting for {first}{more} to be gone from the API server")
 
 
+def accepted_without_effect(view: StateView) -> Finding | None:
+    return Finding(Reason.NotSupported, "; ".join(view.caveats)) if view.caveats else None
+
+
 def no_matching_nodes(view: StateView) -> Finding | None:
     """Nothing to do is not an error, but a user who expected something must read why."""
     for workload in view.workloads:

@@ -25,4 +25,21 @@ UNBUILT: Final[tuple[tuple[str, str], ...]] = (
 )
 """Sections of the spec that this version reads but cannot deploy, with upstream's state names."""
 
-__all__ = ["STATES", "UNBUILT", "State", "Values"]
+ORDER: Final[tuple[str, ...]] = (
+    "state-multus-cni",
+    "state-container-networking-plugins",
+    "state-ipoib-cni",
+    "state-whereabouts-cni",
+    "state-OFED",
+    "state-SRIOV-device-plugin",
+    "state-RDMA-device-plugin",
+    "state-ib-kubernetes",
+    "state-nv-ipam-cni",
+    "state-nic-feature-discovery",
+    "state-doca-telemetry-service",
+    "state-nic-configuration-operator",
+    "state-spectrum-x-operator",
+)
+"""Upstream's order of `status.appliedStates`, over both."""
+
+__all__ = ["ORDER", "STATES", "UNBUILT", "State", "Values"]

@@ -47,4 +47,10 @@ def _spread(name: str) -> dict[str, Any]:
     }
 
 
-STATE: Final = State("state-nv-ipam-cni", "NVIPAMReady", "nv-ipam", per_node=False, values=_values)
+def _caveats(spec: NicClusterPolicySpec) -> tuple[str, ...]:
+    if spec.nv_ipam is None or not spec.nv_ipam.config:
+        return ()
+    return ("spec.nvIpam.config has no effect: make IPPool objects of its pools",)
+
+
+STATE: Final = State("state-nv-ipam-cni", "NVIPAMReady", "nv-ipam", per_node=False, values=_values, caveats=_caveats)

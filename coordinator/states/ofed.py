@@ -63,7 +63,7 @@ def _values(spec: NicClusterPolicySpec, cluster: Cluster) -> Values | None:
     return {
         "namespace": cluster.namespace,
         "init_image": cluster.ofed_init_image,
-        "init_config": _init_config(driver),
+        "init_config": _init_config(),
         "pools": [_pool(name, version, pool) for pool in cluster.pools],
         "pull_secrets": pull_secrets(driver, spec),
         "resources": common.resources(FIELD, driver, {"mofed-container": {}}),
@@ -104,13 +104,15 @@ def _pool(name: str, version: str, pool: NodePool) -> dict[str, str]:
     }
 
 
-def _init_config(driver: OfedDriver) -> str:
-    """The init container's settings: whether it waits for a safe moment, and which modules must not be in use."""
-    upgrade = driver.upgrade_policy
+def _init_config() -> str:
+    """The init container's settings: which modules must not be in use.
+
+    It must not wait for a safe moment: nothing here would tell it that the moment has come.
+    """
     return json.dumps(
         {
             "safeDriverLoad": {
-                "enable": upgrade is not None and upgrade.auto_upgrade and upgrade.safe_load,
+                "enable": False,
                 "annotation": "nvidia.com/ofed-driver-upgrade.driver-wait-for-safe-load",
             },
             "moduleDependencyCheck": {
@@ -134,4 +136,11 @@ def _probe(probe: Probe | None, defaults: dict[str, int]) -> dict[str, int]:
     return defaults | {key: value for key, value in given.items() if value >= 1} | {"successThreshold": 1}
 
 
-STATE: Final = State("state-OFED", "OFEDDriverReady", "ofed-driver", per_node=True, values=_values)
+def _caveats(spec: NicClusterPolicySpec) -> tuple[str, ...]:
+    upgrade = spec.ofed_driver.upgrade_policy if spec.ofed_driver else None
+    if upgrade is None or not upgrade.auto_upgrade:
+        return ()
+    return (f"{FIELD}.upgradePolicy has no effect in this version: driver pods are replaced when you delete them",)
+
+
+STATE: Final = State("state-OFED", "OFEDDriverReady", "ofed-driver", per_node=True, values=_values, caveats=_caveats)

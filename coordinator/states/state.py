@@ -20,6 +20,7 @@ class State:
     per_node   a NicNodePolicy can ask for it too; its objects then carry the label that tells the policies apart
     values     spec and cluster to template values, or None when the policy does not ask for it.
                Raises InvalidSpec for a user's mistake.
+    caveats    spec to sentences on what is accepted and has no effect
     """
 
     name: str
@@ -27,3 +28,4 @@ class State:
     folder: str
     per_node: bool
     values: Callable[[NicClusterPolicySpec, Cluster], Values | None]
+    caveats: Callable[[NicClusterPolicySpec], tuple[str, ...]] = lambda _: ()

@@ -356,6 +356,7 @@ class StateStatus(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     FINDING_FIELD_NUMBER: _builtins.int
     NODES_FIELD_NUMBER: _builtins.int
+    NOTES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Upstream's name, "state-OFED"."""
     state: _builtins.str
@@ -365,6 +366,10 @@ class StateStatus(_message.Message):
     def nodes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Every node behind the finding."""
 
+    @_builtins.property
+    def notes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Finding]:
+        """What is worth knowing although it does not keep the state from being ready."""
+
     def __init__(
         self,
         *,
@@ -372,10 +377,11 @@ class StateStatus(_message.Message):
         state: _builtins.str = ...,
         finding: Global___Finding | None = ...,
         nodes: _abc.Iterable[_builtins.str] | None = ...,
+        notes: _abc.Iterable[Global___Finding] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["finding", b"finding"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["finding", b"finding", "name", b"name", "nodes", b"nodes", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["finding", b"finding", "name", b"name", "nodes", b"nodes", "notes", b"notes", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

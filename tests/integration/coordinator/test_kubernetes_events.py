@@ -21,7 +21,7 @@ async def test_an_event_about_a_cluster_scoped_object_is_told_once_per_generatio
             about = Regarding(
                 policy["apiVersion"], policy["kind"], metadata["name"], metadata["uid"], generation=generation
             )
-            await recorder.record(about, "DriftRepaired", "x" * 2000, "Warning")
+            await recorder.record(about, "DaemonSet x", "DriftRepaired", "x" * 2000, "Warning")
 
     found = installed.get("events", "--namespace=default", f"--field-selector=involvedObject.uid={metadata['uid']}")
     assert [event["reason"] for event in found["items"]] == ["DriftRepaired", "DriftRepaired"]

@@ -44,7 +44,7 @@ def test_a_reported_nic_counts_before_its_label_is_written(behind: Behind) -> No
     product.simulated.report("node", WITHOUT_DRIVER)
 
     eventually(lambda: product.api.condition("Ready")["reason"] == Reason.DriverNotLoaded)
-    said = {line["reason"] for line in product.coordinator.logged("condition changed")}
+    said = {line["reason"] for line in product.coordinator.logged("policy finding")}
     assert not said & {Reason.AllComponentsReady, Reason.ComponentReady}
 
 

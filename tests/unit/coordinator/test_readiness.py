@@ -253,19 +253,25 @@ def test_not_ready_says_why(state: StateView, level: Level, reason: str, message
         pytest.param(view(node("a")), "", id="all is well"),
         pytest.param(
             view(node("a"), workloads=(workload("a", tainted={"m": Taint("dedicated", "infra", "NoSchedule")}),)),
-            "taint dedicated=infra:NoSchedule keeps out m; add spec.tolerations to include them",
+            "NodeExcludedByTaint: taint dedicated=infra:NoSchedule keeps out m; add spec.tolerations to include them",
             id="a taint keeps a node out",
         ),
         pytest.param(
             view(workloads=(workload(),)),
-            "DaemonSet mofed-ds runs nowhere: of 0 nodes, label feature.node.kubernetes.io/pci-15b3.present=true is on "
-            "0; nicfleet's agent should set it",
+            "NoMatchingNodes: DaemonSet mofed-ds runs nowhere: of 0 nodes, label "
+            "feature.node.kubernetes.io/pci-15b3.present=true is on 0; nicfleet's agent should set it",
             id="no node matches",
         ),
         pytest.param(
             view(node("a"), driver=DriverRequest("latest")),
-            "latest names no driver version: only that an OFED or DOCA driver is loaded was checked",
+            "DriverVersionUnchecked: latest names no driver version: only that an OFED or DOCA driver is loaded was "
+            "checked",
             id="a tag without a version",
+        ),
+        pytest.param(
+            view(node("a"), caveats=("spec.x has no effect", "spec.y has none")),
+            "NotSupported: spec.x has no effect; spec.y has none",
+            id="something asked for has no effect",
         ),
         pytest.param(
             view(silent("a"), node("b")),
@@ -274,7 +280,7 @@ def test_not_ready_says_why(state: StateView, level: Level, reason: str, message
         ),
         pytest.param(
             view(node("a", findings=(Finding(Reason.UnsupportedDevice, "ConnectX-6 Lx at x is not supported"),))),
-            "a: ConnectX-6 Lx at x is not supported",
+            "UnsupportedDevice: a: ConnectX-6 Lx at x is not supported",
             id="an unsupported card is named",
         ),
     ],
