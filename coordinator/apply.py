@@ -26,7 +26,7 @@ from nicfleet.names import HASH_ANNOTATION, OBJECTS_MANAGER, OFED_DRIVER_LABEL
 
 log = logging.getLogger(__name__)
 
-FOREIGN_SECONDS: Final = 60.0
+FOREIGN_SECONDS: Final = 10.0
 """How long an object in our way is believed to be still there: it carries no label of ours, so no watch tells."""
 
 
