@@ -13,7 +13,7 @@ from typing import Final
 from coordinator.cluster import NodePool
 from coordinator.nodes import KubeNode
 from coordinator.policy import NicClusterPolicySpec
-from coordinator.scheduling import place
+from coordinator.scheduling import Placement, place
 from coordinator.states import common
 from nicfleet import names
 
@@ -41,7 +41,8 @@ def pools_of(
     """
     members: dict[tuple[str, str, str], dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     unlabelled = []
-    for node in _admitted(spec, nodes):
+    by_name = {node.name: node for node in nodes}
+    for node in (by_name[name] for name in driver_placement(spec, by_name.values()).admitted):
         if lacking := next((label for label in POOL_LABELS if not node.labels.get(label)), None):
             unlabelled.append(UnlabelledNode(node.name, lacking))
             continue
@@ -57,19 +58,18 @@ def pools_of(
 
 def admits_driver(spec: NicClusterPolicySpec, node: KubeNode) -> bool:
     """Whether driver pods may run on the node, by NIC label, node affinity and tolerations."""
-    return bool(_admitted(spec, (node,)))
+    return bool(driver_placement(spec, (node,)).admitted)
 
 
-def _admitted(spec: NicClusterPolicySpec, nodes: Iterable[KubeNode]) -> list[KubeNode]:
-    """NIC nodes that driver pods may run on, sorted by name."""
+def driver_placement(spec: NicClusterPolicySpec, nodes: Iterable[KubeNode]) -> Placement:
+    """The NIC nodes that driver pods may run on, whichever pool they are in, and those that a taint keeps out."""
     pod_spec = {
         "hostNetwork": True,
         "nodeSelector": {names.NIC_LABEL: "true"},
         "tolerations": common.daemonset_tolerations(spec),
         "affinity": common.daemonset_affinity(spec),
     }
-    by_name = {node.name: node for node in nodes}
-    return [by_name[name] for name in place(pod_spec, by_name.values()).admitted]
+    return place(pod_spec, nodes)
 
 
 def _pool_names(

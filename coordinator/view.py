@@ -97,5 +97,7 @@ class StateView:
     unsupported_systems: Mapping[str, str] = field(default_factory=dict)
     """NIC nodes whose operating system, "rocky 9.3", has no driver image."""
     supported_systems: tuple[str, ...] = ()
+    driver_placement: Placement | None = None
+    """Of the driver's own state: the nodes that belong in its pools. There may be none, and then no workload."""
     caveats: tuple[str, ...] = ()
     """What the policy asks of this state and does not get."""

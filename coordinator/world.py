@@ -14,8 +14,8 @@ from coordinator.kube.objects import Obj, Ref, ref_of
 from coordinator.nodes import KubeNode
 from coordinator.outcome import Action, Outcome
 from coordinator.policy import NicClusterPolicy, NicClusterPolicySpec
-from coordinator.pools import UnlabelledNode, admits_driver, pools_of
-from coordinator.scheduling import place
+from coordinator.pools import UnlabelledNode, admits_driver, driver_placement, pools_of
+from coordinator.scheduling import Placement, place
 from coordinator.states import ORDER, UNBUILT
 from coordinator.view import LiveWorkload, NodeView, StateView
 from coordinator.wait import DriverRequest
@@ -54,6 +54,8 @@ class Plan:
     unlabelled: tuple[UnlabelledNode, ...]
     unsupported: tuple[NodePool, ...]
     request: DriverRequest | None
+    driver_placement: Placement | None
+    """None without a driver that is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,8 @@ class Detail:
 def plan(world: World, settings: Cluster, render: Render) -> Plan:
     """Desired objects of every state. `settings` is the cluster without its pools."""
     spec = world.policy.spec
-    pools, unlabelled = pools_of(spec, (node.kube for node in world.nodes.values()), _holders(world.workloads))
+    nodes = [node.kube for node in world.nodes.values()]
+    pools, unlabelled = pools_of(spec, nodes, _holders(world.workloads))
     supported = tuple(pool for pool in pools if pool.os_id in DRIVER_SYSTEMS)
     cluster = Cluster(
         settings.namespace, settings.cni_bin_dir, settings.cni_network_dir, settings.ofed_init_image, supported
@@ -79,6 +82,7 @@ def plan(world: World, settings: Cluster, render: Render) -> Plan:
         unlabelled=unlabelled if asked else (),
         unsupported=tuple(pool for pool in pools if pool.os_id not in DRIVER_SYSTEMS) if asked else (),
         request=driver_request(spec),
+        driver_placement=driver_placement(spec, nodes) if asked else None,
     )
 
 
@@ -124,6 +128,7 @@ def state_views(
                 unlabelled={node.node: node.label for node in planned.unlabelled} if driver else {},
                 unsupported_systems=_systems(planned.unsupported) if driver else {},
                 supported_systems=DRIVER_SYSTEMS if driver else (),
+                driver_placement=planned.driver_placement if driver else None,
                 caveats=state.caveats,
             )
         )

@@ -1,8 +1,9 @@
 """What the policy itself, the API server and the choice of nodes say about a state."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 
-from coordinator.view import LiveWorkload, StateView
+from coordinator.view import StateView
 from nicfleet.names import NIC_LABEL
 from nicfleet.reasons import Finding, Reason, name_nodes
 
@@ -32,18 +33,22 @@ def no_matching_nodes(view: StateView) -> Finding | None:
     for workload in view.workloads:
         placement = workload.placement
         if workload.is_daemonset and not (placement.admitted or placement.tainted or workload.waiting):
-            return Finding(Reason.NoMatchingNodes, f"{workload.title} runs nowhere: {_missing_labels(workload, view)}")
+            selector = workload.pod_spec.get("nodeSelector") or {}
+            return Finding(Reason.NoMatchingNodes, f"{workload.title} runs nowhere: {_missing_labels(selector, view)}")
+    driver = view.driver_placement
+    if driver is not None and not (driver.admitted or driver.tainted):
+        return Finding(Reason.NoMatchingNodes, f"no node gets a driver: {_missing_labels({NIC_LABEL: 'true'}, view)}")
     return None
 
 
 def nodes_left_out(view: StateView) -> Finding | None:
     """Nodes that a taint keeps out, all of one taint in one sentence."""
+    placements = [workload.placement for workload in view.workloads if workload.is_daemonset]
     nodes: defaultdict[str, set[str]] = defaultdict(set)
-    for workload in view.workloads:
-        if workload.is_daemonset:
-            for node, taint in workload.placement.tainted.items():
-                value = f"={taint.value}" if taint.value else ""
-                nodes[f"{taint.key}{value}:{taint.effect}"].add(node)
+    for placement in (*placements, *((view.driver_placement,) if view.driver_placement else ())):
+        for node, taint in placement.tainted.items():
+            value = f"={taint.value}" if taint.value else ""
+            nodes[f"{taint.key}{value}:{taint.effect}"].add(node)
     if not nodes:
         return None
     sentences = [f"taint {taint} keeps out {name_nodes(tuple(names))}" for taint, names in sorted(nodes.items())]
@@ -53,10 +58,13 @@ def nodes_left_out(view: StateView) -> Finding | None:
     )
 
 
-def _missing_labels(workload: LiveWorkload, view: StateView) -> str:
-    selector = workload.pod_spec.get("nodeSelector") or {}
+def _missing_labels(selector: Mapping[str, str], view: StateView) -> str:
+    labelled = [node for node in view.nodes.values() if selector.items() <= node.kube.labels.items()]
     if not selector:
         return f"none of the cluster's {len(view.nodes)} nodes is chosen by spec.nodeAffinity"
+    if labelled:
+        labels = ", ".join(f"{key}={value}" for key, value in sorted(selector.items()))
+        return f"none of the {len(labelled)} nodes with label {labels} is chosen by spec.nodeAffinity"
     parts = []
     for key, value in sorted(selector.items()):
         have = sum(1 for node in view.nodes.values() if node.kube.labels.get(key) == value)

@@ -10,12 +10,13 @@ from coordinator.driver import Holder, HolderKind
 from coordinator.management import NicInterface
 from coordinator.nodes import Taint
 from coordinator.readiness import Level, Verdict, judge, overall, unsettled, unverified
+from coordinator.scheduling import Placement
 from coordinator.view import StateView
 from coordinator.wait import DriverRequest
 from coordinator.workloads import ContainerState
 from nicfleet.inventory import DriverBuild, Flavour
 from nicfleet.reasons import Finding, Reason
-from tests.unit.coordinator.views import LOADED, node, pod, silent, unreported, view, workload
+from tests.unit.coordinator.views import LOADED, nicless, node, pod, silent, unreported, view, workload
 
 SHORT = {"desired": 2, "updated": 2, "ready": 1}
 CRASHED = ContainerState(
@@ -261,6 +262,27 @@ def test_not_ready_says_why(state: StateView, level: Level, reason: str, message
             "NoMatchingNodes: DaemonSet mofed-ds runs nowhere: of 0 nodes, label "
             "feature.node.kubernetes.io/pci-15b3.present=true is on 0; nicfleet's agent should set it",
             id="no node matches",
+        ),
+        pytest.param(
+            view(nicless("a"), workloads=(), driver_placement=Placement((), {})),
+            "NoMatchingNodes: no node gets a driver: of 1 nodes, label "
+            "feature.node.kubernetes.io/pci-15b3.present=true is on 0; nicfleet's agent should set it",
+            id="no node has a NIC, so the driver has no pool",
+        ),
+        pytest.param(
+            view(node("a"), workloads=(), driver_placement=Placement((), {})),
+            "NoMatchingNodes: no node gets a driver: none of the 1 nodes with label "
+            "feature.node.kubernetes.io/pci-15b3.present=true is chosen by spec.nodeAffinity",
+            id="affinity leaves every NIC node out",
+        ),
+        pytest.param(
+            view(
+                node("a"),
+                workloads=(),
+                driver_placement=Placement((), {"a": Taint("dedicated", "infra", "NoSchedule")}),
+            ),
+            "NodeExcludedByTaint: taint dedicated=infra:NoSchedule keeps out a; add spec.tolerations to include them",
+            id="a taint keeps out the only NIC node, so the driver has no pool",
         ),
         pytest.param(
             view(node("a"), driver=DriverRequest("latest")),

@@ -29,6 +29,10 @@ def node(
     return NodeView(kube, replace(Facts(driver=driver, plugin_directories=DIRECTORIES), **facts), live)
 
 
+def nicless(name: str) -> NodeView:
+    return replace(node(name), kube=replace(node(name).kube, labels={}))
+
+
 def silent(name: str) -> NodeView:
     return replace(node(name), live=False)
 
