@@ -24,11 +24,11 @@ import yaml
 from agent import inventory
 from agent.host import Host
 from agent.links import Links
-from coordinator.cluster import Cluster, NodePool
-from coordinator.desired import desired
+from coordinator.objects.desired import desired
+from coordinator.objects.pools import fnv1a_digits
+from coordinator.objects.render import Renderer
 from coordinator.policy import NicClusterPolicy
-from coordinator.pools import fnv1a_digits
-from coordinator.render import Renderer
+from coordinator.states.cluster import Cluster, NodePool
 from nicfleet import names
 from nicfleet.inventory import Flavour, Inventory, NodeName
 from tests import host_driver, hosts

@@ -36,7 +36,7 @@ def print_table(inventory: Inventory) -> None:
     from rich.console import Console
 
     from cli.table import render
-    from coordinator.facts import derive
+    from coordinator.fleet.facts import derive
 
     width = None if sys.stdout.isatty() else _WIDEST
     # Without markup and emoji: rich would make a bus number, the "ab" of 0000:ab:00.0, a picture.

@@ -7,11 +7,11 @@ import signal
 import sys
 
 from coordinator.app import Coordinator
+from coordinator.fleet.server import CannotListen, Server
 from coordinator.kube.client import Kube
 from coordinator.kube.errors import KubeError
 from coordinator.kube.transport import ConfigurationError
 from coordinator.preflight import CrdUnusable
-from coordinator.server import CannotListen, Server
 from coordinator.settings import Settings, read
 from nicfleet import logs
 from nicfleet.flags import InvalidSettings

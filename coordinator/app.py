@@ -14,32 +14,32 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from pydantic import ValidationError
 
-from coordinator.apply import Applier
-from coordinator.cluster import Cluster
 from coordinator.driver_pods import DriverPods
-from coordinator.finding_log import FindingLog
-from coordinator.fleet import Fleet, Snapshot
+from coordinator.fleet.finding_log import FindingLog
+from coordinator.fleet.fleet import Fleet, Snapshot
+from coordinator.fleet.server import Server, serve
+from coordinator.fleet.views import FleetView, LabelStatus
 from coordinator.http import FleetCollector, registry, serve_http
 from coordinator.kube.client import Kube, Source
+from coordinator.kube.limiter import Limiter
+from coordinator.kube.node_decoding import decode_node
 from coordinator.kube.objects import NIC_CLUSTER_POLICY, NODE, Ref
-from coordinator.kubernetes_events import EventRecorder
-from coordinator.labeller import Labeller
-from coordinator.limiter import Limiter
-from coordinator.live import LiveObject
-from coordinator.node_decoding import decode_node
+from coordinator.kube.recorder import EventRecorder
+from coordinator.kube.reflector import Reflector
+from coordinator.labels.labeller import Labeller
 from coordinator.node_labels import NodeLabels
 from coordinator.nodes import KubeNode
-from coordinator.object_index import ObjectIndex
+from coordinator.objects.apply import Applier
+from coordinator.objects.index import ObjectIndex
+from coordinator.objects.live import LiveObject
+from coordinator.objects.render import Renderer
 from coordinator.policy import NicClusterPolicy, NicClusterPolicySpec
 from coordinator.preflight import require_crd
 from coordinator.queue import WorkQueue
-from coordinator.readiness import Level
 from coordinator.reconcile import Deps, Policy, Reconciler
-from coordinator.render import Renderer
-from coordinator.server import Server, serve
 from coordinator.settings import Settings
-from coordinator.views import FleetView, LabelStatus
-from coordinator.watch import Reflector
+from coordinator.states.cluster import Cluster
+from coordinator.verdicts.readiness import Level
 from nicfleet.inventory import NodeName
 from nicfleet.names import NIC_LABEL, POLICY_NAME
 

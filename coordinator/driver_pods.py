@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from coordinator.kube.client import Kube
-from coordinator.view import LiveWorkload, StateView
+from coordinator.verdicts.view import LiveWorkload, StateView
 from coordinator.workloads import Pod
 from nicfleet.names import OFED_DRIVER_LABEL
 

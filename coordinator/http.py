@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from coordinator.fleet import Connection, Snapshot
+from coordinator.fleet.fleet import Connection, Snapshot
 
 _CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 

@@ -1,18 +1,18 @@
 """What one Node's labels shall be: its agent's report, the policy's wish and the Node itself, put together.
 
-Holds no state of its own and does no I/O; the rules are in `coordinator.labels` and `coordinator.wait`.
+Holds no state of its own and does no I/O; the rules are in `coordinator.labels.rules` and `coordinator.labels.wait`.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from coordinator.fleet import Fleet
-from coordinator.labels import LabelChange, Mode, Wait, Wanted, carried, hardware_of, patch, wanted
+from coordinator.fleet.fleet import Fleet
+from coordinator.fleet.views import LabelStatus
+from coordinator.labels.rules import LabelChange, Mode, Wait, Wanted, carried, hardware_of, patch, wanted
+from coordinator.labels.wait import WaitInputs, wait
 from coordinator.nodes import KubeNode
 from coordinator.policy import NicClusterPolicySpec
-from coordinator.views import LabelStatus
-from coordinator.wait import WaitInputs, wait
 from coordinator.world import driver_request_for
 from nicfleet.inventory import NodeName
 from nicfleet.names import NIC_LABEL

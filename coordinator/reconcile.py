@@ -15,22 +15,24 @@ from typing import Any, Final, Literal
 
 from pydantic import ValidationError
 
-from coordinator.announcements import Announcement, Announcer
-from coordinator.apply import Applier
-from coordinator.cluster import Cluster
-from coordinator.desired import Render
 from coordinator.driver_pods import DriverPods
-from coordinator.fleet import Fleet
+from coordinator.fleet.fleet import Fleet
+from coordinator.fleet.views import PolicyStatus, StateStatus
 from coordinator.kube.client import Kube
 from coordinator.kube.objects import NIC_CLUSTER_POLICY, Ref, ref_of
-from coordinator.kubernetes_events import EventRecorder, Regarding
+from coordinator.kube.recorder import EventRecorder, Regarding
+from coordinator.kube.reflector import Reflector
 from coordinator.nodes import KubeNode
-from coordinator.object_index import ObjectIndex
-from coordinator.outcome import Action, Outcome
+from coordinator.objects.apply import Applier
+from coordinator.objects.desired import Render
+from coordinator.objects.index import ObjectIndex
+from coordinator.objects.outcome import Action, Outcome
 from coordinator.policy import NicClusterPolicy
-from coordinator.readiness import Level, Verdict, judge, overall, unsettled, unverified
 from coordinator.states import STATES
-from coordinator.status import (
+from coordinator.states.cluster import Cluster
+from coordinator.verdicts.announcements import Announcement, Announcer
+from coordinator.verdicts.readiness import Level, Verdict, judge, overall, unsettled, unverified
+from coordinator.verdicts.status import (
     Status,
     ignored_status,
     invalid_status,
@@ -38,9 +40,7 @@ from coordinator.status import (
     policy_status,
     urgent,
 )
-from coordinator.view import LiveWorkload, NodeView, StateView
-from coordinator.views import PolicyStatus, StateStatus
-from coordinator.watch import Reflector
+from coordinator.verdicts.view import LiveWorkload, NodeView, StateView
 from coordinator.workloads import Workload
 from coordinator.world import WORKLOADS, Detail, Plan, World, incomplete, plan, state_views
 from nicfleet.inventory import NodeName

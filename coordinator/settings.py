@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from coordinator.labels import Mode
+from coordinator.labels.rules import Mode
 from nicfleet import names
 from nicfleet.flags import LOG_LEVELS, Flags, InvalidSettings, require_host_port, require_insecure, require_one_of
 
 _DNS_LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-_TEMPLATES: Final = Path(__file__).parent.parent / "templates"
+_HERE: Final = Path(__file__).parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +65,19 @@ def _flags(environment: Mapping[str, str]) -> Flags:
     flags.option(
         "--labels", Mode.REPLACE.value, "replace: nicfleet owns the labels; supplement: NFD does, we add what lacks"
     )
-    flags.option("--templates", str(_TEMPLATES), "folder of the states' templates")
+    flags.option("--templates", str(_templates()), "folder of the states' templates")
     flags.option("--cni-bin-dir", "/opt/cni/bin", "the nodes' folder of CNI plugins", "CNI_BIN_DIR")
     flags.option("--cni-network-dir", "/etc/cni/net.d", "the nodes' folder of CNI configurations", "CNI_NETWORK_DIR")
     flags.option("--ofed-init-image", "", "image of the driver pods' init container", "OFED_INIT_CONTAINER_IMAGE")
     flags.option("--log-level", "info", f"one of {', '.join(LOG_LEVELS)}")
     flags.switch("--insecure", "plaintext to agents and viewers")
     return flags
+
+
+def _templates() -> Path:
+    """A wheel carries them inside the package, a checkout beside it."""
+    packaged = _HERE / "templates"
+    return packaged if packaged.is_dir() else _HERE.parent / "templates"
 
 
 def _folder(flag: str, text: str) -> Path:

@@ -8,17 +8,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from coordinator.cluster import Cluster, NodePool
-from coordinator.desired import Render, StateObjects, desired, unbuilt
 from coordinator.kube.objects import Obj, Ref, ref_of
+from coordinator.labels.wait import DriverRequest
 from coordinator.nodes import KubeNode
-from coordinator.outcome import Action, Outcome
+from coordinator.objects.desired import Render, StateObjects, desired, unbuilt
+from coordinator.objects.outcome import Action, Outcome
+from coordinator.objects.pools import UnlabelledNode, admits_driver, driver_placement, pools_of
+from coordinator.objects.scheduling import Placement, place
 from coordinator.policy import NicClusterPolicy, NicClusterPolicySpec
-from coordinator.pools import UnlabelledNode, admits_driver, driver_placement, pools_of
-from coordinator.scheduling import Placement, place
 from coordinator.states import ORDER, UNBUILT
-from coordinator.view import LiveWorkload, NodeView, StateView
-from coordinator.wait import DriverRequest
+from coordinator.states.cluster import Cluster, NodePool
+from coordinator.verdicts.view import LiveWorkload, NodeView, StateView
 from coordinator.workloads import Pod, Workload
 from nicfleet.names import ARCH_LABEL, OS_ID_LABEL, WAIT_LABEL
 from nicfleet.reasons import Finding, Reason

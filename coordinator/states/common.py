@@ -7,9 +7,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NoReturn
 
-from coordinator.cluster import Cluster
 from coordinator.policy import ImageSpec, InvalidSpec, NicClusterPolicySpec, NodeAffinity
 from coordinator.policy.base import Model
+from coordinator.states.cluster import Cluster
 from coordinator.states.images import image_reference, pull_secrets
 
 Resources = Mapping[str, Mapping[str, str]]

@@ -3,9 +3,9 @@
 import re
 from typing import Final
 
-from coordinator.cluster import Cluster
 from coordinator.policy import NicClusterPolicySpec
 from coordinator.states import common
+from coordinator.states.cluster import Cluster
 from coordinator.states.images import image_version
 from coordinator.states.state import State, Values
 

@@ -3,9 +3,9 @@
 import json
 from typing import Any, Final
 
-from coordinator.cluster import Cluster, NodePool
 from coordinator.policy import InvalidSpec, NicClusterPolicySpec, OfedDriver, Probe
 from coordinator.states import common
+from coordinator.states.cluster import Cluster, NodePool
 from coordinator.states.images import DIGEST_PREFIX, image_name, image_version, pull_secrets, reference
 from coordinator.states.state import State, Values
 from nicfleet import names

@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from coordinator.cluster import Cluster
 from coordinator.policy import NicClusterPolicySpec
 from coordinator.states import common
+from coordinator.states.cluster import Cluster
 from coordinator.states.state import State, Values
 
 FIELD: Final = "spec.rdmaSharedDevicePlugin"

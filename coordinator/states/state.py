@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from coordinator.cluster import Cluster
 from coordinator.policy import NicClusterPolicySpec
+from coordinator.states.cluster import Cluster
 
 Values = Mapping[str, object]
 """What the templates of one state may use, by name."""

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from coordinator.cluster import Cluster, NodePool
-from coordinator.desired import desired
 from coordinator.kube.objects import DEPLOYABLE
+from coordinator.objects.desired import desired
+from coordinator.objects.render import Obj, Renderer
 from coordinator.policy import NicClusterPolicy
-from coordinator.render import Obj, Renderer
+from coordinator.states.cluster import Cluster, NodePool
 from nicfleet import names
 from tests.controlplane.cluster import ControlPlane
 from tests.controlplane.errors import ControlPlaneError

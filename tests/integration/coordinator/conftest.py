@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from coordinator.apply import Applier
 from coordinator.kube.client import Kube
-from coordinator.limiter import Limiter
-from coordinator.object_index import ObjectIndex
+from coordinator.kube.limiter import Limiter
+from coordinator.objects.apply import Applier
+from coordinator.objects.index import ObjectIndex
 from nicfleet import names
 from tests.controlplane.cluster import ControlPlane
 from tests.integration.coordinator.background import running

@@ -11,16 +11,16 @@ from typing import Any
 import pytest
 import yaml
 
-from coordinator.apply import Applier
-from coordinator.cluster import Cluster, NodePool
-from coordinator.desired import desired as desired_by_state
 from coordinator.kube.client import Kube
+from coordinator.kube.limiter import Limiter
 from coordinator.kube.objects import Ref, ref_of
-from coordinator.limiter import Limiter
-from coordinator.object_index import ObjectIndex
-from coordinator.outcome import Action
+from coordinator.objects.apply import Applier
+from coordinator.objects.desired import desired as desired_by_state
+from coordinator.objects.index import ObjectIndex
+from coordinator.objects.outcome import Action
+from coordinator.objects.render import Renderer
 from coordinator.policy import NicClusterPolicy
-from coordinator.render import Renderer
+from coordinator.states.cluster import Cluster, NodePool
 from nicfleet import names
 from nicfleet.reasons import Reason
 from tests.controlplane.cluster import ControlPlane

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from coordinator.kube.client import Kube
-from coordinator.kubernetes_events import EventRecorder, Regarding
+from coordinator.kube.recorder import EventRecorder, Regarding
 from tests.controlplane.cluster import ControlPlane
 
 

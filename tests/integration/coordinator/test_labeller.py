@@ -9,13 +9,13 @@ from random import Random
 import pytest
 
 from coordinator.kube.client import Kube, Source
+from coordinator.kube.limiter import Limiter
+from coordinator.kube.node_decoding import decode_node
 from coordinator.kube.objects import NODE
-from coordinator.labeller import Labeller
-from coordinator.labels import LabelChange, Mode, Wanted, patch
-from coordinator.limiter import Limiter
-from coordinator.node_decoding import decode_node
+from coordinator.kube.reflector import Reflector
+from coordinator.labels.labeller import Labeller
+from coordinator.labels.rules import LabelChange, Mode, Wanted, patch
 from coordinator.nodes import KubeNode
-from coordinator.watch import Reflector
 from nicfleet import names
 from tests.controlplane.cluster import ControlPlane
 from tests.integration.coordinator.background import eventually, running

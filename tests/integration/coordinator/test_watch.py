@@ -14,9 +14,9 @@ from aiohttp import web
 from coordinator.kube.client import Kube, Source
 from coordinator.kube.errors import Gone, Unreachable
 from coordinator.kube.objects import RESOURCES, Ref
+from coordinator.kube.reflector import QUIET_SECONDS, Reflector
 from coordinator.kube.transport import Transport, configuration_of
-from coordinator.live import LiveObject, decode_object
-from coordinator.watch import QUIET_SECONDS, Reflector
+from coordinator.objects.live import LiveObject, decode_object
 from tests.controlplane.cluster import ControlPlane
 from tests.integration.coordinator.background import eventually, running
 from tests.integration.coordinator.objects import NAMESPACE, config_map

@@ -10,10 +10,10 @@ from typing import Any
 import grpc
 import pytest
 
-from coordinator.fleet import Connection, Fleet
-from coordinator.identity import Identity
-from coordinator.server import Server, serve
-from coordinator.views import FleetView, LabelStatus, PolicyStatus
+from coordinator.fleet.fleet import Connection, Fleet
+from coordinator.fleet.identity import Identity
+from coordinator.fleet.server import Server, serve
+from coordinator.fleet.views import FleetView, LabelStatus, PolicyStatus
 from nicfleet.inventory import Inventory, NodeName
 from nicfleet.v1 import fleet_pb2, fleet_pb2_grpc, view_pb2_grpc
 from tests.unit.coordinator.reports import hello, update

@@ -7,9 +7,9 @@ from typing import Any
 import grpc
 import pytest
 
-from coordinator import bounds, server, sessions
-from coordinator.fleet import Connection
-from coordinator.identity import Identity
+from coordinator.fleet import bounds, server, sessions
+from coordinator.fleet.fleet import Connection
+from coordinator.fleet.identity import Identity
 from nicfleet.inventory import NodeName
 from nicfleet.reasons import Reason
 from nicfleet.v1 import fleet_pb2, inventory_pb2, view_pb2

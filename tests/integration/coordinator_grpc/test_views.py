@@ -9,8 +9,8 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from coordinator.server import CannotListen, serve
-from coordinator.views import LabelStatus, PolicyStatus, StateStatus
+from coordinator.fleet.server import CannotListen, serve
+from coordinator.fleet.views import LabelStatus, PolicyStatus, StateStatus
 from nicfleet.inventory import NodeName
 from nicfleet.reasons import Finding, Reason
 from nicfleet.v1 import inventory_pb2, view_pb2

@@ -91,10 +91,11 @@ class Api:
         found: dict[str, Any] = self.get(f"{WORKLOADS}/daemonsets/{name}")
         return found
 
-    def events(self) -> dict[str, str]:
-        """Reason to message of all Events about policies."""
-        found = self.items("/api/v1/namespaces/default/events?fieldSelector=involvedObject.kind=NicClusterPolicy")
-        return {event["reason"]: event["message"] for event in found}
+    def told(self, reason: str) -> str:
+        """The messages of all Events about policies with this reason, a line each."""
+        about = "involvedObject.kind=NicClusterPolicy"
+        found = self.items(f"/api/v1/namespaces/default/events?fieldSelector={about},reason={reason}")
+        return "\n".join(event["message"] for event in found)
 
     def _request(self, method: str, path: str, body: Any = None, content_type: str = "application/json") -> Any:
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": content_type}

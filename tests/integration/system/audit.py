@@ -21,11 +21,11 @@ class Write(NamedTuple):
 
 
 class Audit:
-    """The coordinator's requests since a mark."""
+    """The coordinator's requests since a mark; the first one is where this begins."""
 
     def __init__(self, plane: ControlPlane) -> None:
         self._plane = plane
-        self._mark = 0
+        self.mark()
 
     def mark(self) -> None:
         """Forget what was until now."""

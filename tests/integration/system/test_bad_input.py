@@ -36,7 +36,7 @@ def test_a_policy_of_another_name_is_ignored_and_told_so(product: Product) -> No
 
     assert status["state"] == "ignore"
     assert names.POLICY_NAME in status["reason"]
-    assert names.POLICY_NAME in eventually(lambda: product.api.events()[Reason.PolicyIgnored])
+    eventually(lambda: "second" in product.api.told(Reason.PolicyIgnored))
     assert product.api.status()["state"] == "ready"
     product.plane.kubectl("delete", "nicclusterpolicy", "second")
 

@@ -148,7 +148,7 @@ def test_what_somebody_did_to_an_object_is_put_back_once(product: Product, deed:
     eventually(lambda: _container(product, daemonset) == before)
     product.wait_ready()
     if deed != "deletion":
-        assert daemonset in eventually(lambda: product.api.events()[Reason.DriftRepaired])
+        eventually(lambda: daemonset in product.api.told(Reason.DriftRepaired))
     _change_plugin_config(product)
     assert {write.name for write in product.audit.objects()} == {daemonset, "rdma-devices", PLUGIN}
     assert len(_writes_to(product, daemonset)) == (1 if deed == "deletion" else 2)

@@ -24,4 +24,4 @@ def test_one_node_whose_driver_fails_holds_up_no_other(fresh: Product) -> None:
     driver = eventually(lambda: (c := fresh.api.condition("OFEDDriverReady"))["reason"] == Reason.DriverNotLoaded and c)
     assert sick in driver["message"]
     assert not any(node in driver["message"] for node in healthy)
-    assert sick in fresh.api.state("state-RDMA-device-plugin")["message"]
+    eventually(lambda: f"waits for the driver on {sick}" in fresh.api.state("state-RDMA-device-plugin")["message"])

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from coordinator.cluster import Cluster, NodePool
 from coordinator.policy import NicClusterPolicy, NicClusterPolicySpec
+from coordinator.states.cluster import Cluster, NodePool
 
 ROOT = Path(__file__).parents[3]
 TEMPLATES = ROOT / "templates"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from coordinator.identity import Identity
+from coordinator.fleet.identity import Identity
 from nicfleet import wire
 from nicfleet.inventory import Inventory, NodeName
 from nicfleet.v1 import fleet_pb2

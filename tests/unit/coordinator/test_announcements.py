@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from coordinator.announcements import Announcement, Announcer
-from coordinator.readiness import Level, Verdict
-from coordinator.status import policy_status
+from coordinator.verdicts.announcements import Announcement, Announcer
+from coordinator.verdicts.readiness import Level, Verdict
+from coordinator.verdicts.status import policy_status
 from nicfleet.reasons import Finding, Reason
 
 ROLLING = Verdict("state-OFED", Level.NOT_READY, Finding(Reason.RollingOut, "0 of 2 pods"))

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coordinator import bounds
-from coordinator.fleet import Fleet
-from coordinator.identity import Identity
+from coordinator.fleet import bounds
+from coordinator.fleet.fleet import Fleet
+from coordinator.fleet.identity import Identity
 from nicfleet.inventory import NodeName
 from nicfleet.v1 import fleet_pb2, inventory_pb2
 from tests.unit.coordinator.inventories import connectx6dx, inventory, ofed

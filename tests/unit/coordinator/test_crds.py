@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from coordinator.crds import crd_stands
 from coordinator.kube.objects import Ref
-from coordinator.live import LiveObject
-from coordinator.outcome import Action
-from coordinator.ownership import ManagedEntry
+from coordinator.objects.crds import crd_stands
+from coordinator.objects.live import LiveObject
+from coordinator.objects.outcome import Action
+from coordinator.objects.ownership import ManagedEntry
 from nicfleet.names import OBJECTS_MANAGER
 from nicfleet.reasons import Reason
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import yaml
 
-from coordinator.desired import StateObjects, desired, unbuilt
+from coordinator.objects.desired import StateObjects, desired, unbuilt
+from coordinator.objects.render import Obj, Renderer
 from coordinator.policy import NicClusterPolicy
-from coordinator.render import Obj, Renderer
 from coordinator.states import STATES, UNBUILT
 from nicfleet import names
 from tests.unit.coordinator.policies import POOL, ROOT, TEMPLATES, cluster, image, policy, spec

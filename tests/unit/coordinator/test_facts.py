@@ -4,8 +4,8 @@ import errno
 
 import pytest
 
-from coordinator.facts import Facts, derive
-from coordinator.management import NicInterface, management_nics, nic_interfaces
+from coordinator.fleet.facts import Facts, derive
+from coordinator.fleet.management import NicInterface, management_nics, nic_interfaces
 from nicfleet.inventory import Function, Inventory, Link, OtherDevice, PciAddress, Unread
 from nicfleet.reasons import Finding, Reason
 from tests.unit.coordinator.inventories import (

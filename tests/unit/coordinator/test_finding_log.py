@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from coordinator.finding_log import FindingLog
+from coordinator.fleet.finding_log import FindingLog
 from nicfleet.reasons import Finding, Reason
 
 BROKEN = Finding(Reason.DeviceInRecovery, "the card at x runs its recovery firmware")

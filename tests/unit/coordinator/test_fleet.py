@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from coordinator import bounds
-from coordinator.fleet import REFUSAL_SHOWN, SETTLE_TIME, Connection, Fleet
+from coordinator.fleet import bounds
+from coordinator.fleet.fleet import REFUSAL_SHOWN, SETTLE_TIME, Connection, Fleet
 from nicfleet.inventory import Inventory, ModuleUse, NodeName
 from nicfleet.reasons import Reason
 from nicfleet.wire import from_wire

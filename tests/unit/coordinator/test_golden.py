@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import yaml
 
-from coordinator.cluster import Cluster, NodePool
-from coordinator.desired import StateObjects, desired
+from coordinator.objects.desired import StateObjects, desired
+from coordinator.objects.render import Renderer
 from coordinator.policy import NicClusterPolicy
-from coordinator.render import Renderer
 from coordinator.states import STATES
+from coordinator.states.cluster import Cluster, NodePool
 
 ROOT = Path(__file__).parents[3]
 GOLDEN = ROOT / "tests/unit/golden"

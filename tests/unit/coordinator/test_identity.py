@@ -2,7 +2,7 @@
 
 import pytest
 
-from coordinator.identity import Identity
+from coordinator.fleet.identity import Identity
 from tests.unit.coordinator.reports import identity
 
 HELD = identity(instance="a", boot="boot-1", started=10)

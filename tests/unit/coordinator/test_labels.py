@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from coordinator.labels import LabelChange, Mode, Wait, Wanted, carried, hardware_labels, patch, wanted
+from coordinator.fleet.hardware_labels import hardware_labels
+from coordinator.labels.rules import LabelChange, Mode, Wait, Wanted, carried, patch, wanted
 from coordinator.nodes import KubeNode
 from nicfleet.inventory import Driver, Flavour, Gpu, Inventory, OtherDevice, PciAddress
 from nicfleet.names import WAIT_LABEL

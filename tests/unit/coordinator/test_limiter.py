@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from coordinator.kube.errors import Status, TooManyRequests
-from coordinator.limiter import FEWEST, MOST, Limiter
+from coordinator.kube.limiter import FEWEST, MOST, Limiter
 
 
 class Clock:

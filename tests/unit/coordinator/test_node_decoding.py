@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from coordinator.node_decoding import decode_node
+from coordinator.kube.node_decoding import decode_node
 from coordinator.nodes import Taint
 from nicfleet import names
 

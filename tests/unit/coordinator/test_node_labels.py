@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from coordinator.fleet import Fleet
-from coordinator.labels import LabelChange, Mode
+from coordinator.fleet.fleet import Fleet
+from coordinator.labels.rules import LabelChange, Mode
 from coordinator.node_labels import NodeLabels
 from coordinator.nodes import KubeNode, Taint
 from coordinator.policy import NicClusterPolicySpec

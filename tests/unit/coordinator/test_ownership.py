@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from coordinator.ownership import (
+from coordinator.objects.ownership import (
     ManagedEntry,
     covers_exactly,
     drift,

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from coordinator.nodes import KubeNode, Taint
-from coordinator.pools import UnlabelledNode, fnv1a_digits, pools_of
+from coordinator.objects.pools import UnlabelledNode, fnv1a_digits, pools_of
 from nicfleet import names
 from tests.unit.coordinator.policies import POOL, spec
 

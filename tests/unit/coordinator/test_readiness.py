@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from coordinator.driver import Holder, HolderKind
-from coordinator.management import NicInterface
+from coordinator.fleet.driver import Holder, HolderKind
+from coordinator.fleet.management import NicInterface
+from coordinator.labels.wait import DriverRequest
 from coordinator.nodes import Taint
-from coordinator.readiness import Level, Verdict, judge, overall, unsettled, unverified
-from coordinator.scheduling import Placement
-from coordinator.view import StateView
-from coordinator.wait import DriverRequest
+from coordinator.objects.scheduling import Placement
+from coordinator.verdicts.readiness import Level, Verdict, judge, overall, unsettled, unverified
+from coordinator.verdicts.view import StateView
 from coordinator.workloads import ContainerState
 from nicfleet.inventory import DriverBuild, Flavour
 from nicfleet.reasons import Finding, Reason

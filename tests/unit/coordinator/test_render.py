@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coordinator.render import Renderer, to_yaml
+from coordinator.objects.render import Renderer, to_yaml
 from tests.unit.coordinator.policies import TEMPLATES
 
 EXPRESSION = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)

@@ -1,6 +1,6 @@
 """Repairs: at once, then ever more rarely, and anew after a time of peace."""
 
-from coordinator.repairs import Repairs
+from coordinator.objects.repairs import Repairs
 
 
 def test_a_fight_slows_down_and_peace_forgives() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from coordinator.nodes import KubeNode, Taint
-from coordinator.scheduling import matches, place, untolerated
+from coordinator.objects.scheduling import matches, place, untolerated
 
 
 def node(name: str = "n1", taints: tuple[Taint, ...] = (), **labels: str) -> KubeNode:

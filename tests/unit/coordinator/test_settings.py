@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from coordinator.labels import Mode
+from coordinator.labels.rules import Mode
 from coordinator.settings import read
 from nicfleet.flags import InvalidSettings
 

@@ -1,7 +1,7 @@
 """Status as upstream's users read it, and the same bytes for the same world."""
 
-from coordinator.readiness import Level, Verdict
-from coordinator.status import ignored_status, judged_generation, policy_status, urgent
+from coordinator.verdicts.readiness import Level, Verdict
+from coordinator.verdicts.status import ignored_status, judged_generation, policy_status, urgent
 from nicfleet.reasons import Finding, Reason
 
 TYPES = {"state-OFED": "OFEDDriverReady", "state-multus-cni": "MultusCNIReady"}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from coordinator.text import one_line, registry_answer
+from coordinator.verdicts.text import one_line, registry_answer
 
 
 @pytest.mark.parametrize(

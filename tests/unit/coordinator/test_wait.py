@@ -2,9 +2,9 @@
 
 import pytest
 
-from coordinator.driver import DriverFacts, Holder, HolderKind, driver_facts
-from coordinator.labels import Wait
-from coordinator.wait import (
+from coordinator.fleet.driver import DriverFacts, Holder, HolderKind, driver_facts
+from coordinator.labels.rules import Wait
+from coordinator.labels.wait import (
     DriverRequest,
     WaitInputs,
     build_outdated,

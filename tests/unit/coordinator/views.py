@@ -5,12 +5,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from coordinator.driver import DriverFacts
-from coordinator.facts import Facts
+from coordinator.fleet.driver import DriverFacts
+from coordinator.fleet.facts import Facts
+from coordinator.labels.wait import DriverRequest
 from coordinator.nodes import KubeNode, Taint
-from coordinator.scheduling import Placement
-from coordinator.view import LiveWorkload, NodeView, StateView
-from coordinator.wait import DriverRequest
+from coordinator.objects.scheduling import Placement
+from coordinator.verdicts.view import LiveWorkload, NodeView, StateView
 from coordinator.workloads import ContainerState, Pod, Workload
 from nicfleet.inventory import Flavour
 from nicfleet.names import NIC_LABEL

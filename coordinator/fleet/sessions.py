@@ -11,7 +11,7 @@ from typing import Final
 
 import grpc
 
-from coordinator.identity import Identity
+from coordinator.fleet.identity import Identity
 from nicfleet.inventory import NodeName
 from nicfleet.v1 import fleet_pb2
 

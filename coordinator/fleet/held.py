@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from coordinator import bounds
-from coordinator.facts import Facts, derive
+from coordinator.fleet import bounds
+from coordinator.fleet.facts import Facts, derive
 from nicfleet import wire
 from nicfleet.v1 import fleet_pb2, inventory_pb2, view_pb2
 

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from coordinator.driver import DriverFacts, driver_facts
-from coordinator.labels import hardware_labels
-from coordinator.management import NicInterface, nic_interfaces
+from coordinator.fleet.driver import DriverFacts, driver_facts
+from coordinator.fleet.hardware_labels import hardware_labels
+from coordinator.fleet.management import NicInterface, nic_interfaces
 from nicfleet.inventory import Function, Inventory
 from nicfleet.reasons import Finding, Reason
 

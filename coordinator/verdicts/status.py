@@ -7,7 +7,7 @@ Types, enums and upstream's rules: the fact sheet of the API, sections 2.7, 2.8 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from coordinator.readiness import Level, Verdict, overall
+from coordinator.verdicts.readiness import Level, Verdict, overall
 from nicfleet.reasons import Finding, Reason
 
 Status = dict[str, Any]

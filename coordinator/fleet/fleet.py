@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Final
 
-from coordinator.facts import Facts
-from coordinator.held import Held, Report, Section, hold, pack_module_use
-from coordinator.identity import Identity
+from coordinator.fleet.facts import Facts
+from coordinator.fleet.held import Held, Report, Section, hold, pack_module_use
+from coordinator.fleet.identity import Identity
 from coordinator.nodes import KubeNode
 from nicfleet.inventory import NodeName
 from nicfleet.reasons import Finding, Reason

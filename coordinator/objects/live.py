@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from coordinator.kube.objects import Ref
-from coordinator.ownership import ManagedEntry, applied_by
+from coordinator.objects.ownership import ManagedEntry, applied_by
 from coordinator.workloads import Workload
 from nicfleet.names import API_GROUP, OBJECTS_MANAGER, STATE_LABEL
 

@@ -14,11 +14,11 @@ from typing import Final, NoReturn, TypeAlias
 import grpc
 from google.protobuf.message import DecodeError
 
-from coordinator import bounds
-from coordinator.fleet import Fleet
-from coordinator.identity import Identity
-from coordinator.sessions import HEARTBEAT_SECONDS, SILENT_SECONDS, Session, Sessions
-from coordinator.views import FleetView
+from coordinator.fleet import bounds
+from coordinator.fleet.fleet import Fleet
+from coordinator.fleet.identity import Identity
+from coordinator.fleet.sessions import HEARTBEAT_SECONDS, SILENT_SECONDS, Session, Sessions
+from coordinator.fleet.views import FleetView
 from nicfleet.introspection import Health, add_introspection
 from nicfleet.inventory import NodeName
 from nicfleet.reasons import Reason

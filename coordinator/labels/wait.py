@@ -8,8 +8,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from coordinator.driver import DriverFacts
-from coordinator.labels import Wait
+from coordinator.fleet.driver import DriverFacts
+from coordinator.labels.rules import Wait
 from nicfleet.inventory import Flavour
 from nicfleet.reasons import Finding, Reason
 

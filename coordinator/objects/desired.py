@@ -6,14 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from coordinator.cluster import Cluster
+from coordinator.objects.render import Obj
 from coordinator.policy import InvalidSpec, NicClusterPolicy, NicClusterPolicySpec
-from coordinator.render import Obj
 from coordinator.states import STATES, UNBUILT, State, Values
+from coordinator.states.cluster import Cluster
 from nicfleet import names
 
 Render = Callable[[str, Values], tuple[Obj, ...]]
-"""A template folder and its values to objects; `coordinator.render.Renderer` is one."""
+"""A template folder and its values to objects; `coordinator.objects.render.Renderer` is one."""
 
 UNOWNED: Final = frozenset({"CustomResourceDefinition", "PersistentVolumeClaim"})
 """Kinds that hold users' data: never owned by a policy, so that its deletion cannot take the data with it."""

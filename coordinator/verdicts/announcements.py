@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from coordinator.readiness import Level, Verdict
-from coordinator.status import applied_state
+from coordinator.verdicts.readiness import Level, Verdict
+from coordinator.verdicts.status import applied_state
 from nicfleet.reasons import Reason
 
 _SUMMARIES: Final = ("Ready", "Verified")

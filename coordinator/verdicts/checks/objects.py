@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping
 
-from coordinator.view import StateView
+from coordinator.verdicts.view import StateView
 from nicfleet.names import NIC_LABEL
 from nicfleet.reasons import Finding, Reason, name_nodes
 

@@ -11,17 +11,17 @@ from typing import Final
 
 import msgspec
 
-from coordinator.crds import crd_stands
-from coordinator.desired import UNOWNED
 from coordinator.kube.client import Kube, Propagation
 from coordinator.kube.errors import Conflict, Forbidden, Invalid, KubeError, NotFound
+from coordinator.kube.limiter import Limiter
 from coordinator.kube.objects import Obj, Ref, ref_of
-from coordinator.limiter import Limiter
-from coordinator.live import LiveObject, decode_object
-from coordinator.object_index import ObjectIndex
-from coordinator.outcome import Action, Outcome, belongs_to_another, contested, refused, repaired
-from coordinator.ownership import drift, folded, foreign_owners, managed_fields_patch, needs_apply
-from coordinator.repairs import Repairs
+from coordinator.objects.crds import crd_stands
+from coordinator.objects.desired import UNOWNED
+from coordinator.objects.index import ObjectIndex
+from coordinator.objects.live import LiveObject, decode_object
+from coordinator.objects.outcome import Action, Outcome, belongs_to_another, contested, refused, repaired
+from coordinator.objects.ownership import drift, folded, foreign_owners, managed_fields_patch, needs_apply
+from coordinator.objects.repairs import Repairs
 from nicfleet.names import HASH_ANNOTATION, OBJECTS_MANAGER, OFED_DRIVER_LABEL
 
 log = logging.getLogger(__name__)

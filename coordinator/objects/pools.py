@@ -10,11 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from coordinator.cluster import NodePool
 from coordinator.nodes import KubeNode
+from coordinator.objects.scheduling import Placement, place
 from coordinator.policy import NicClusterPolicySpec
-from coordinator.scheduling import Placement, place
 from coordinator.states import common
+from coordinator.states.cluster import NodePool
 from nicfleet import names
 
 POOL_LABELS: Final = (names.OS_ID_LABEL, names.OS_VERSION_LABEL, names.ARCH_LABEL, names.KERNEL_LABEL)

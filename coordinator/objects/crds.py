@@ -5,8 +5,8 @@ from collections.abc import Iterable
 import msgspec
 
 from coordinator.kube.objects import Obj
-from coordinator.live import LiveObject
-from coordinator.outcome import Action, Outcome
+from coordinator.objects.live import LiveObject
+from coordinator.objects.outcome import Action, Outcome
 from nicfleet.reasons import Finding, Reason
 
 

@@ -8,8 +8,8 @@ import msgspec
 
 from coordinator.kube.client import Kube, Source
 from coordinator.kube.objects import DEPLOYABLE, Ref, Resource
-from coordinator.live import LiveObject, decode_object, decode_workload
-from coordinator.watch import Reflector
+from coordinator.kube.reflector import Reflector
+from coordinator.objects.live import LiveObject, decode_object, decode_workload
 from nicfleet.names import STATE_LABEL
 
 _WORKLOADS = frozenset({"DaemonSet", "Deployment"})

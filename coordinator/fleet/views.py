@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import grpc
 
-from coordinator.fleet import Fleet, Snapshot
+from coordinator.fleet.fleet import Fleet, Snapshot
 from nicfleet.inventory import NodeName
 from nicfleet.names import POLICY_NAME
 from nicfleet.reasons import Finding

@@ -12,13 +12,13 @@ import msgspec
 
 from coordinator.kube.client import Kube
 from coordinator.kube.errors import Conflict, Invalid, KubeError, NotFound
+from coordinator.kube.limiter import Limiter
 from coordinator.kube.objects import Ref
-from coordinator.labels import LabelChange
-from coordinator.limiter import Limiter
-from coordinator.live import decode_object
+from coordinator.kube.reflector import Reflector
+from coordinator.labels.rules import LabelChange
 from coordinator.nodes import KubeNode
-from coordinator.ownership import folded_labels, managed_fields_patch
-from coordinator.watch import Reflector
+from coordinator.objects.live import decode_object
+from coordinator.objects.ownership import folded_labels, managed_fields_patch
 from nicfleet.names import LABELS_MANAGER
 from nicfleet.reasons import Reason
 

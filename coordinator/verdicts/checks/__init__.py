@@ -6,8 +6,8 @@ The first finding of a state's chain is its condition; the notes go beside it, w
 from collections.abc import Callable
 from typing import Final
 
-from coordinator.checks import driver, objects, workloads
-from coordinator.view import StateView
+from coordinator.verdicts.checks import driver, objects, workloads
+from coordinator.verdicts.view import StateView
 from nicfleet.reasons import Finding
 
 Check = Callable[[StateView], Finding | None]

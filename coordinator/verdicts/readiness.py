@@ -1,6 +1,6 @@
 """From what was seen to a verdict: is each part of the policy ready, and do the agents confirm it.
 
-Pure. Reads top down: a `StateView` goes through the chains of `coordinator.checks`, the verdicts make the whole.
+Pure. Reads top down: a `StateView` goes through the chains of checks, the verdicts make the whole.
 """
 
 from collections.abc import Iterable
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from coordinator.checks import CHECKS, NOTES
-from coordinator.view import StateView
+from coordinator.verdicts.checks import CHECKS, NOTES
+from coordinator.verdicts.view import StateView
 from nicfleet.reasons import Finding, Reason
 
 

@@ -7,8 +7,8 @@ is named for what it finds.
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 
-from coordinator.text import one_line, registry_answer
-from coordinator.view import LiveWorkload, StateView
+from coordinator.verdicts.text import one_line, registry_answer
+from coordinator.verdicts.view import LiveWorkload, StateView
 from coordinator.workloads import ContainerState, Pod
 from nicfleet.names import WAIT_LABEL
 from nicfleet.reasons import Finding, Reason, name_nodes

@@ -1,16 +1,16 @@
 """What the checks of one state look at: its desired objects, what became of them, and the nodes they meet.
 
-Values only; `coordinator.world` gathers them and `coordinator.readiness` walks the checks over them.
+Values only; `coordinator.world` gathers them and `coordinator.verdicts.readiness` walks the checks over them.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from coordinator.facts import Facts
+from coordinator.fleet.facts import Facts
+from coordinator.labels.wait import DriverRequest
 from coordinator.nodes import KubeNode
-from coordinator.scheduling import Placement
-from coordinator.wait import DriverRequest
+from coordinator.objects.scheduling import Placement
 from coordinator.workloads import Pod, Workload
 from nicfleet.names import NIC_LABEL
 from nicfleet.reasons import Finding

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from coordinator.kube.errors import KubeError, NotFound
 from coordinator.kube.objects import Ref
-from coordinator.live import LiveObject
+from coordinator.objects.live import LiveObject
 from nicfleet.reasons import Finding, Reason
 
 

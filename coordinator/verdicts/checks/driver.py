@@ -7,11 +7,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from coordinator import wait
-from coordinator.driver import Holder, HolderKind
-from coordinator.facts import Facts
-from coordinator.management import management_nics
-from coordinator.view import LiveWorkload, NodeView, StateView
+from coordinator.fleet.driver import Holder, HolderKind
+from coordinator.fleet.facts import Facts
+from coordinator.fleet.management import management_nics
+from coordinator.labels import wait
+from coordinator.verdicts.view import LiveWorkload, NodeView, StateView
 from nicfleet.reasons import MOST_NODES_NAMED, Finding, Reason
 
 _CONTAINER: Final = "mofed-container"

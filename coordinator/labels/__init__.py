@@ -1,0 +1,1 @@
+"""Node labels: which a Node shall carry, and who writes them."""
