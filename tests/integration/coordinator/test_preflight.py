@@ -1,0 +1,51 @@
+"""Before the coordinator begins: its CRD is there and new enough, or one sentence says which and what to do.
+
+Asked about a CRD of the test's own, as the policy's carries the objects of the tests beside this one.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from coordinator.kube.client import Kube
+from coordinator.kube.objects import Resource
+from coordinator.preflight import CrdUnusable, require_crd
+from tests.controlplane.cluster import ControlPlane
+
+OURS = Path(__file__).parents[3] / "deploy/crds/mellanox.com_nicclusterpolicies.yaml"
+RESOURCE = Resource("NicClusterPolicy", "preflight.test", "v1alpha1", "nicclusterpolicies", namespaced=False)
+NAME = "nicclusterpolicies.preflight.test"
+
+
+@pytest.fixture
+def crd(cluster: ControlPlane) -> Iterator[dict[str, Any]]:
+    """The policy's CRD under another group, to be applied; gone after the test."""
+    found = yaml.safe_load(OURS.read_text())
+    found["metadata"] = {"name": NAME}
+    found["spec"]["group"] = RESOURCE.group
+    found["spec"]["names"]["shortNames"] = []
+    yield found
+    cluster.kubectl("delete", "crd", NAME, "--ignore-not-found", "--timeout=30s")
+
+
+async def test_the_crd_of_this_version_will_do(cluster: ControlPlane, kube: Kube, crd: dict[str, Any]) -> None:
+    cluster.apply(crd)
+    await require_crd(kube, RESOURCE)
+
+
+async def test_an_absent_crd_is_named_with_the_command_that_installs_it(kube: Kube) -> None:
+    with pytest.raises(CrdUnusable, match=rf"{NAME} is not installed: kubectl apply --server-side -f deploy/crds"):
+        await require_crd(kube, RESOURCE)
+
+
+async def test_a_crd_of_before_conditions_is_too_old(cluster: ControlPlane, kube: Kube, crd: dict[str, Any]) -> None:
+    (version,) = crd["spec"]["versions"]
+    del version["schema"]["openAPIV3Schema"]["properties"]["status"]["properties"]["conditions"]
+    version["additionalPrinterColumns"] = []
+    cluster.apply(crd)
+
+    with pytest.raises(CrdUnusable, match=rf"{NAME} is too old, its v1alpha1 has no status.conditions: kubectl apply"):
+        await require_crd(kube, RESOURCE)
