@@ -19,7 +19,7 @@ from tests.integration.system.simulated import SimulatedAgents
 from tests.integration.system.waiting import eventually
 
 DEPLOY = Path(__file__).parents[3] / "deploy"
-EXAMPLE = DEPLOY / "examples/nicclusterpolicy-whereabouts.yaml"
+EXAMPLES = DEPLOY / "examples"
 DRIVER_VERSION = "23.04-0.5.3.3.1"
 """What the example asks for; a loaded driver calls it 23.04-0.5.3."""
 
@@ -130,9 +130,9 @@ def policy(name: str, sections: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def example() -> dict[str, Any]:
-    """The sections of upstream's first example policy."""
-    spec: dict[str, Any] = yaml.safe_load(EXAMPLE.read_text())["spec"]
+def example(name: str = "whereabouts") -> dict[str, Any]:
+    """The sections of an example policy; the usual one is upstream's first."""
+    spec: dict[str, Any] = yaml.safe_load((EXAMPLES / f"nicclusterpolicy-{name}.yaml").read_text())["spec"]
     return spec
 
 

@@ -135,6 +135,30 @@ def test_a_removed_section_takes_its_objects_along_and_no_others(product: Produc
     product.plane.kubectl("delete", "configmap", "stranger", f"--namespace={names.DEFAULT_NAMESPACE}")
 
 
+def test_another_ipam_replaces_the_first(product: Product) -> None:
+    """A Deployment among its objects has to be rolled out too, and custom resources of the first keep their CRDs."""
+    product.apply(**example("nv-ipam"))
+
+    eventually(lambda: product.api.state("state-nv-ipam-cni")["state"] == "ready")
+    eventually(lambda: product.api.state(WHEREABOUTS)["state"] == "ignore")
+    product.wait_ready()
+    (controller,) = product.api.items(f"{WORKLOADS}/deployments")
+    assert controller["status"]["readyReplicas"] == controller["spec"]["replicas"]
+    assert any("whereabouts" in name for name in _crds(product))
+
+
+def test_a_deleted_policy_takes_its_objects_along_and_leaves_labels_and_crds(product: Product) -> None:
+    before, labels = _crds(product), own(product.api.labels("ib"))
+
+    product.plane.kubectl("delete", "nicclusterpolicy", names.POLICY_NAME)
+
+    eventually(lambda: not product.api.items(f"{WORKLOADS}/daemonsets"))
+    assert _crds(product) == before
+    # Pods of the driver may still be about to unload it, which the wait label says.
+    eventually(lambda: own(product.api.labels("ib")) == labels)
+    assert product.judged() == ""
+
+
 @pytest.mark.parametrize(
     ("deed", "daemonset"), [("image", MULTUS), ("variable", "cni-plugins-ds"), ("deletion", "whereabouts")]
 )
