@@ -190,8 +190,9 @@ class Reconciler:
         return _sooner(wait, again)
 
     def _hold(self, verdicts: list[Verdict], now: datetime) -> list[Verdict]:
-        settles = f"at the latest at {_rfc3339(self._settles(now))}"
-        return [unsettled(verdict, self._deps.fleet.awaited(now), settles) for verdict in verdicts]
+        settles = f"until {_rfc3339(self._settles(now))} at the latest"
+        awaited = self._deps.fleet.awaited(now)
+        return [unsettled(verdict, awaited, settles) for verdict in verdicts]
 
     def _settles(self, now: datetime) -> datetime:
         return self._deps.fleet.next_settle(now) or now + timedelta(seconds=1)

@@ -76,8 +76,13 @@ def unsettled(verdict: Verdict, waiting_for: tuple[str, ...], settles: str) -> V
     """
     if verdict.level in (Level.IGNORE, Level.ERROR):
         return verdict
-    finding = Finding(Reason.FleetSettling, f"waiting for the agents' first reports, {settles}", waiting_for)
-    return Verdict(verdict.name, Level.NOT_READY, finding, verdict.notes)
+    # Nobody is left to wait for when the last report came while the pass was under way.
+    sentence = (
+        f"waiting for the agents of {{nodes}} to report, {settles}" if waiting_for else "the agents just reported"
+    )
+    return Verdict(
+        verdict.name, Level.NOT_READY, Finding.about(Reason.FleetSettling, sentence, waiting_for), verdict.notes
+    )
 
 
 def overall(verdicts: Iterable[Verdict]) -> Level:

@@ -15,19 +15,19 @@ from tests.integration.system.waiting import eventually
 
 def test_kubectl_wait_returns_only_when_every_agent_has_reported(fresh: Product) -> None:
     """All is rolled out and confirmed but for one node, which has not said whether it has a NIC at all."""
-    fresh.register("late")
+    fresh.register("slow")
     fresh.coordinator.start()
     fresh.agent("cx5", hosts.connectx5).load_driver()
     fresh.apply(**example())
 
     with _kubectl_wait(fresh) as waiting:
-        eventually(lambda: "late" in fresh.api.condition("Ready")["message"])
+        eventually(lambda: "the agents of slow to report" in fresh.api.condition("Ready")["message"])
         eventually(lambda: fresh.api.daemonset("rdma-shared-dp-ds")["status"]["numberReady"] == 1)
         eventually(lambda: fresh.api.daemonset("kube-multus-ds")["status"]["numberReady"] == 2)
         assert fresh.api.condition("Ready")["reason"] == Reason.FleetSettling
         assert waiting.poll() is None
 
-        fresh.simulated.report("late", NO_NIC)
+        fresh.simulated.report("slow", NO_NIC)
 
         assert waiting.wait(timeout=30) == 0
     assert fresh.api.status()["state"] == "ready"

@@ -354,10 +354,11 @@ def test_the_whole_is_the_and_of_its_states(levels: tuple[Level, ...], expected:
 
 def test_until_the_fleet_is_settled_nothing_new_is_ready() -> None:
     ready, ignored = Verdict("x", Level.READY), Verdict("y", Level.IGNORE)
-    held = unsettled(ready, ("a",), "at the latest at 01:00")
+    held = unsettled(ready, ("a",), "until 01:00 at the latest")
     assert held.finding == Finding(
-        Reason.FleetSettling, "waiting for the agents' first reports, at the latest at 01:00", ("a",)
+        Reason.FleetSettling, "waiting for the agents of a to report, until 01:00 at the latest", ("a",)
     )
+    assert unsettled(ready, (), "").finding == Finding(Reason.FleetSettling, "the agents just reported")
     assert unsettled(ignored, ("a",), "") is ignored
 
 
