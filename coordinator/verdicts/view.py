@@ -60,12 +60,18 @@ class LiveWorkload:
 
     @property
     def rolled_out(self) -> bool:
-        """Observed at the current generation, and desired, updated, ready and admitted nodes all equal."""
+        """Observed at the current generation, and desired, updated, ready and admitted nodes all equal.
+
+        No controller counts anew when a Node is deleted, not before its Pods are collected a minute later. As long as
+        more is counted than there are nodes, the Pods of those nodes decide.
+        """
         live = self.live
         if live is None or self.just_applied or not live.observed:
             return False
         expected = len(self.placement.admitted) if self.is_daemonset else live.desired
-        return live.desired == expected and live.updated >= expected and live.ready >= expected
+        if live.updated < expected or live.ready < expected:
+            return False
+        return live.desired == expected or (live.desired > expected and not self.waiting_nodes())
 
     def waiting_nodes(self) -> tuple[str, ...]:
         """Admitted nodes without a ready Pod of the current template."""

@@ -108,7 +108,8 @@ def _rolling_out(workload: LiveWorkload) -> Finding:
         return Finding(Reason.RollingOut, f"{workload.title}: a change was applied and its rollout has not begun")
     waiting = workload.waiting_nodes()
     expected = len(workload.placement.admitted) if workload.is_daemonset else live.desired
-    text = f"{workload.title}: {min(live.updated, live.ready)} of {expected} pods are up to date and ready"
+    done = min(live.updated, live.ready, expected - len(waiting))
+    text = f"{workload.title}: {done} of {expected} pods are up to date and ready"
     if waiting:
         text += f", waiting for {name_nodes(waiting)}"
     began = min((pod.started for pod in workload.pods if pod.started and not pod.ready), default="")

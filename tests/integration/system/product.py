@@ -116,9 +116,15 @@ class Product:
             api.delete(POLICIES)
             for collection in _MADE:
                 api.delete(f"{collection}?labelSelector={names.STATE_LABEL}")
-            # Before the Nodes: on a Node that is gone, nobody ends a Pod.
-            eventually(lambda: not api.items(f"/api/v1/{_NAMESPACED}/pods"))
+            eventually(lambda: _no_pods(api))
             api.delete(NODES)
+
+
+def _no_pods(api: Api) -> bool:
+    """Whether the last one is gone; nobody ends those on a Node that is gone, so it is done here."""
+    pods = f"/api/v1/{_NAMESPACED}/pods"
+    api.delete(f"{pods}?gracePeriodSeconds=0")
+    return not api.items(pods)
 
 
 def policy(name: str, sections: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,9 @@
-"""In a large cluster one node is always sick."""
+"""In a large cluster one node is always sick, and nodes come and go."""
 
 from nicfleet import names
 from nicfleet.reasons import Reason
+from nicfleet.v1 import view_pb2
+from tests.integration.system.api import NODES
 from tests.integration.system.fleet import WITH_DRIVER, WITHOUT_DRIVER
 from tests.integration.system.product import Product, sections
 from tests.integration.system.waiting import eventually
@@ -25,3 +27,22 @@ def test_one_node_whose_driver_fails_holds_up_no_other(fresh: Product) -> None:
     assert sick in driver["message"]
     assert not any(node in driver["message"] for node in healthy)
     eventually(lambda: f"waits for the driver on {sick}" in fresh.api.state("state-RDMA-device-plugin")["message"])
+
+
+def test_a_node_that_leaves_the_cluster_takes_nothing_from_readiness(fresh: Product) -> None:
+    """The DaemonSet goes on counting it, until its pods are collected a minute later."""
+    fresh.register("stays", "leaves")
+    fresh.coordinator.start()
+    for node in ("stays", "leaves"):
+        fresh.simulated.report(node, WITH_DRIVER)
+    fresh.apply(**sections("ofedDriver"))
+    fresh.wait_ready()
+
+    fresh.simulated.stop("leaves")
+    fresh.api.delete(f"{NODES}/leaves")
+
+    eventually(lambda: [node.name for node in fresh.view.ListNodes(view_pb2.ListNodesRequest()).nodes] == ["stays"])
+    fresh.apply(**sections("ofedDriver", "rdmaSharedDevicePlugin"))
+    eventually(lambda: fresh.api.condition("Ready")["observedGeneration"] == 2)
+    fresh.wait_ready(20)
+    assert fresh.api.status()["state"] == "ready"

@@ -19,6 +19,7 @@ from nicfleet.reasons import Finding, Reason
 from tests.unit.coordinator.views import LOADED, nicless, node, pod, silent, unreported, view, workload
 
 SHORT = {"desired": 2, "updated": 2, "ready": 1}
+COUNTED_TWICE = {"desired": 2, "updated": 2, "ready": 2}
 CRASHED = ContainerState(
     "mofed-container", restarts=3, last_reason="Error", last_message="no kernel headers", last_exit_code=1
 )
@@ -183,6 +184,14 @@ NOT_READY = [
         id="a pod that is still starting, since when",
     ),
     pytest.param(
+        view(node("a"), workloads=(workload("a", live=COUNTED_TWICE, pods=(pod("gone", ready=True), pod("a"))),)),
+        Level.NOT_READY,
+        "RollingOut",
+        "DaemonSet mofed-ds: 0 of 1 pods are up to date and ready, waiting for a",
+        ("a",),
+        id="the one that is ready is on a node that is gone",
+    ),
+    pytest.param(
         view(
             node("a"),
             node("b"),
@@ -252,6 +261,11 @@ def test_not_ready_says_why(state: StateView, level: Level, reason: str, message
     ("state", "message"),
     [
         pytest.param(view(node("a")), "", id="all is well"),
+        pytest.param(
+            view(node("a"), workloads=(workload("a", live=COUNTED_TWICE, pods=(pod("a", ready=True),)),)),
+            "",
+            id="a node that is gone is still counted",
+        ),
         pytest.param(
             view(node("a"), workloads=(workload("a", tainted={"m": Taint("dedicated", "infra", "NoSchedule")}),)),
             "NodeExcludedByTaint: taint dedicated=infra:NoSchedule keeps out m; add spec.tolerations to include them",
