@@ -19,8 +19,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
 from agent import inventory
 from agent.host import Host
 from agent.links import Links
@@ -35,7 +33,7 @@ from tests import host_driver, hosts
 from tests.controlplane.cluster import ControlPlane
 from tests.integration.system.api import Api
 from tests.integration.system.audit import COORDINATOR
-from tests.integration.system.product import DEPLOY, EXAMPLE, Product, install
+from tests.integration.system.product import DEPLOY, Product, example, install, policy
 from tests.integration.system.waiting import eventually
 
 VERSION: Final = "23.04-0.5.3"
@@ -89,13 +87,13 @@ def _label_all(product: Product, workers: list[str], host: Inventory) -> None:
 
 def _round(product: Product, workers: list[str], host: Inventory) -> tuple[float, float]:
     """Seconds of nicfleet and of kubectl, from the command to every workload rolled out."""
-    policy = yaml.safe_load(EXAMPLE.read_text())
-    objects = _same_objects(policy, workers, host)
+    wanted = policy(names.POLICY_NAME, example())
+    objects = _same_objects(wanted, workers, host)
 
     def ready() -> bool:
         return any(c["type"] == "Ready" and c["status"] == "True" for c in _conditions(product))
 
-    ours = _timed(lambda: product.plane.apply(policy), ready)
+    ours = _timed(lambda: product.plane.apply(wanted), ready)
     product.plane.kubectl("delete", "nicclusterpolicy", names.POLICY_NAME)
     _wait_until_gone(product)
     theirs = _timed(lambda: product.plane.apply(*objects), lambda: _rolled_out(product.api, len(workers)))
@@ -105,7 +103,7 @@ def _round(product: Product, workers: list[str], host: Inventory) -> tuple[float
     return ours, theirs
 
 
-def _same_objects(policy: Mapping[str, Any], workers: list[str], host: Inventory) -> list[dict[str, Any]]:
+def _same_objects(wanted: Mapping[str, Any], workers: list[str], host: Inventory) -> list[dict[str, Any]]:
     """What the coordinator makes of the policy, without what would tell the coordinator that it is its own."""
     system = host.node
     pool = NodePool(
@@ -117,7 +115,7 @@ def _same_objects(policy: Mapping[str, Any], workers: list[str], host: Inventory
         tuple(workers),
     )
     cluster = Cluster(names.DEFAULT_NAMESPACE, "/opt/cni/bin", "/etc/cni/net.d", None, (pool,))
-    states = desired(NicClusterPolicy.model_validate(policy), cluster, Renderer(DEPLOY.parent / "templates"))
+    states = desired(NicClusterPolicy.model_validate(wanted), cluster, Renderer(DEPLOY.parent / "templates"))
     objects = [dict(obj) for state in states.values() for obj in state.objects]
     for obj in objects:
         metadata = {key: value for key, value in obj["metadata"].items() if key != "ownerReferences"}
