@@ -69,8 +69,10 @@ def invalid_status(message: str, generation: int, previous: Mapping[str, Any], n
 
 
 def judged_generation(status: Mapping[str, Any]) -> int:
-    """The generation that a status speaks of; 0 when there is none yet."""
-    conditions: Iterable[Mapping[str, Any]] = status.get("conditions") or ()
+    """The generation that a status judges; 0 when there is none, or it only says that the agents are waited for."""
+    conditions: Sequence[Mapping[str, Any]] = status.get("conditions") or ()
+    if any(condition["reason"] == Reason.FleetSettling for condition in conditions):
+        return 0
     return max((int(condition.get("observedGeneration") or 0) for condition in conditions), default=0)
 
 

@@ -17,8 +17,9 @@ def test_kubectl_wait_returns_only_when_every_agent_has_reported(fresh: Product)
     """All is rolled out and confirmed but for one node, which has not said whether it has a NIC at all."""
     fresh.register("slow")
     fresh.coordinator.start()
-    fresh.agent("cx5", hosts.connectx5).load_driver()
     fresh.apply(**example())
+    eventually(lambda: fresh.api.condition("Ready")["reason"] == Reason.FleetSettling)
+    fresh.agent("cx5", hosts.connectx5).load_driver()
 
     with _kubectl_wait(fresh) as waiting:
         eventually(lambda: "the agents of slow to report" in fresh.api.condition("Ready")["message"])

@@ -100,6 +100,8 @@ def test_a_reason_is_urgent_and_a_number_in_a_message_is_not() -> None:
     assert urgent(policy_status([ROLLING], TYPES, None, 4, first, "T2"), first)
 
 
-def test_the_generation_that_a_status_speaks_of() -> None:
+def test_the_generation_that_a_status_judges() -> None:
+    settling = Verdict("state-OFED", Level.NOT_READY, Finding(Reason.FleetSettling, "waiting for the agents", ("a",)))
     assert judged_generation({}) == 0
     assert judged_generation(policy_status([READY], TYPES, None, 7, {}, "T1")) == 7
+    assert judged_generation(policy_status([settling], TYPES, None, 7, {}, "T1")) == 0
