@@ -42,7 +42,7 @@ check: $(READY) ## lint, types, import contracts, wire contract
 
 test: check ## check, then every test, on a real control plane
 	$(BIN)/python -m tests.controlplane build
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist loadfile
 
 demo: $(READY) ## the main job on a real local control plane (ONCE=1: exit when ready)
 	$(BIN)/python -m tests.controlplane build
