@@ -7,7 +7,10 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """A live DaemonSet or Deployment. For a Deployment `desired` is spec.replicas; counters as status has them."""
+    """A live DaemonSet or Deployment. For a Deployment `desired` is spec.replicas; counters as status has them.
+
+    A DaemonSet's `ready` counts no node twice; a Deployment's counts Pods of every template, as `replicas` does.
+    """
 
     kind: str
     namespace: str
@@ -18,6 +21,8 @@ class Workload:
     updated: int = 0
     ready: int = 0
     available: int = 0
+    replicas: int = 0
+    """Only of a Deployment: its Pods, those of earlier templates too."""
     selector: Mapping[str, str] = field(default_factory=dict)
     """spec.selector.matchLabels"""
     template: Mapping[str, Any] = field(default_factory=dict)

@@ -111,6 +111,7 @@ class _Status(_Partial, frozen=True):
     updated_number_scheduled: int = 0
     number_ready: int = 0
     number_available: int = 0
+    replicas: int = 0
     updated_replicas: int = 0
     ready_replicas: int = 0
     available_replicas: int = 0
@@ -146,6 +147,7 @@ def decode_workload(raw: bytes | msgspec.Raw, kind: str) -> LiveObject:
         updated=status.updated_number_scheduled if daemonset else status.updated_replicas,
         ready=status.number_ready if daemonset else status.ready_replicas,
         available=status.number_available if daemonset else status.available_replicas,
+        replicas=status.replicas,
         selector=spec.selector.match_labels or {},
         template=spec.template,
         on_delete=spec.update_strategy is not None and spec.update_strategy.type == "OnDelete",

@@ -60,17 +60,21 @@ class LiveWorkload:
 
     @property
     def rolled_out(self) -> bool:
-        """Observed at the current generation, and desired, updated, ready and admitted nodes all equal.
+        """Observed at the current generation, and every Pod that is wanted is of the current template and ready.
 
-        No controller counts anew when a Node is deleted, not before its Pods are collected a minute later. As long as
-        more is counted than there are nodes, the Pods of those nodes decide.
+        A DaemonSet: desired, updated, ready and admitted nodes are all equal. A Deployment: as `kubectl rollout
+        status` has it, so Pods of an earlier template, which serve until a new one is available, are gone.
         """
         live = self.live
         if live is None or self.just_applied or not live.observed:
             return False
-        expected = len(self.placement.admitted) if self.is_daemonset else live.desired
+        if not self.is_daemonset:
+            return live.updated >= live.desired and live.replicas == live.updated <= live.available
+        expected = len(self.placement.admitted)
         if live.updated < expected or live.ready < expected:
             return False
+        # No controller counts anew when a Node is deleted, not before its Pods are collected a minute later. As long
+        # as more is counted than there are nodes, the Pods of those nodes decide.
         return live.desired == expected or (live.desired > expected and not self.waiting_nodes())
 
     def waiting_nodes(self) -> tuple[str, ...]:

@@ -107,11 +107,17 @@ def _rolling_out(workload: LiveWorkload) -> Finding:
     if workload.just_applied or not live.observed:
         return Finding(Reason.RollingOut, f"{workload.title}: a change was applied and its rollout has not begun")
     waiting = workload.waiting_nodes()
-    expected = len(workload.placement.admitted) if workload.is_daemonset else live.desired
-    done = min(live.updated, live.ready, expected - len(waiting))
+    if workload.is_daemonset:
+        expected = len(workload.placement.admitted)
+        done, old = min(live.updated, live.ready, expected - len(waiting)), 0
+    else:
+        expected, old = live.desired, max(live.replicas - live.updated, 0)
+        done = min(max(live.available - old, 0), expected)  # not told by template: the old ones may be the ready ones
     text = f"{workload.title}: {done} of {expected} pods are up to date and ready"
     if waiting:
         text += f", waiting for {name_nodes(waiting)}"
+    if old:
+        text += f", {old} of an earlier template still there"
     began = min((pod.started for pod in workload.pods if pod.started and not pod.ready), default="")
     if began:
         text += f" (the oldest began at {began})"

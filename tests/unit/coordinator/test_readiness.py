@@ -16,7 +16,7 @@ from coordinator.verdicts.view import StateView
 from coordinator.workloads import ContainerState
 from nicfleet.inventory import DriverBuild, Flavour
 from nicfleet.reasons import Finding, Reason
-from tests.unit.coordinator.views import LOADED, nicless, node, pod, silent, unreported, view, workload
+from tests.unit.coordinator.views import LOADED, deployment, nicless, node, pod, silent, unreported, view, workload
 
 SHORT = {"desired": 2, "updated": 2, "ready": 1}
 COUNTED_TWICE = {"desired": 2, "updated": 2, "ready": 2}
@@ -364,6 +364,45 @@ def test_a_section_that_is_absent_is_ignored() -> None:
 )
 def test_the_whole_is_the_and_of_its_states(levels: tuple[Level, ...], expected: Level) -> None:
     assert overall(Verdict(f"state-{n}", level) for n, level in enumerate(levels)) is expected
+
+
+ONE_READY = {"desired": 1, "updated": 1, "ready": 1, "available": 1, "replicas": 1}
+
+
+@pytest.mark.parametrize(
+    ("counters", "done", "said"),
+    [
+        pytest.param(ONE_READY, True, "", id="one of one"),
+        pytest.param({"desired": 0}, True, "", id="none is wanted"),
+        pytest.param(
+            ONE_READY | {"replicas": 2},
+            False,
+            "0 of 1 pods are up to date and ready, 1 of an earlier template still there",
+            id="the ready one is of the earlier template",
+        ),
+        pytest.param(
+            ONE_READY | {"ready": 2, "available": 2, "replicas": 2},
+            False,
+            "1 of 1 pods are up to date and ready, 1 of an earlier template still there",
+            id="the earlier one has not gone yet",
+        ),
+        pytest.param(
+            ONE_READY | {"available": 0}, False, "0 of 1 pods are up to date and ready", id="ready and not available"
+        ),
+        pytest.param(
+            {"desired": 1, "ready": 1, "available": 1, "replicas": 1},
+            False,
+            "0 of 1 pods are up to date and ready, 1 of an earlier template still there",
+            id="no new pod yet",
+        ),
+        pytest.param({"desired": 1}, False, "0 of 1 pods are up to date and ready", id="no pod at all"),
+    ],
+)
+def test_a_deployment_is_rolled_out_as_kubectl_has_it(counters: dict[str, int], done: bool, said: str) -> None:
+    workload = deployment(**counters)
+    verdict = judge(view(node("a"), workloads=(workload,)))
+    assert workload.rolled_out is done
+    assert verdict.message.removeprefix("Deployment whereabouts: ") == said
 
 
 def test_until_the_fleet_is_settled_nothing_new_is_ready() -> None:

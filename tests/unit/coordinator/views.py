@@ -69,6 +69,12 @@ def workload(
     return replace(whole, **changes)
 
 
+def deployment(**counters: Any) -> LiveWorkload:
+    """A Deployment with these counters in its status; its `desired` is spec.replicas."""
+    seen = Workload("Deployment", NAMESPACE, "whereabouts", 1, 1, **counters)
+    return LiveWorkload("Deployment", NAMESPACE, "whereabouts", {}, Placement((), {}), live=seen)
+
+
 def view(*nodes: NodeView, name: str = "state-OFED", **changes: Any) -> StateView:
     """The driver's state, rolled out on the nodes given and confirmed by their agents."""
     names = [each.kube.name for each in nodes]

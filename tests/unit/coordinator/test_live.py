@@ -1,0 +1,40 @@
+"""What is read of a live workload: the counters of each kind under one name."""
+
+import json
+from typing import Any
+
+import pytest
+
+from coordinator.objects.live import decode_workload
+
+_META = {"name": "w", "namespace": "n", "uid": "u", "resourceVersion": "1", "generation": 2}
+_SPEC = {"selector": {"matchLabels": {"app": "w"}}, "template": {}}
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "status", "expected"),
+    [
+        pytest.param(
+            "DaemonSet",
+            {},
+            {"desiredNumberScheduled": 4, "updatedNumberScheduled": 3, "numberReady": 2, "numberAvailable": 1},
+            (4, 3, 2, 1, 0),
+            id="daemonset",
+        ),
+        pytest.param(
+            "Deployment",
+            {"replicas": 4},
+            {"replicas": 5, "updatedReplicas": 3, "readyReplicas": 2, "availableReplicas": 1},
+            (4, 3, 2, 1, 5),
+            id="deployment",
+        ),
+        pytest.param("Deployment", {"replicas": 0}, {}, (0, 0, 0, 0, 0), id="deployment-that-nobody-wants"),
+    ],
+)
+def test_counters(kind: str, spec: dict[str, Any], status: dict[str, int], expected: tuple[int, ...]) -> None:
+    raw = json.dumps({"metadata": _META, "spec": _SPEC | spec, "status": status}).encode()
+    workload = decode_workload(raw, kind).workload
+    assert workload is not None
+    found = (workload.desired, workload.updated, workload.ready, workload.available, workload.replicas)
+    assert found == expected
+    assert not workload.observed
