@@ -6,7 +6,7 @@ watches ─┬─> fleet <── agents' streams        a change of a node  ─>
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from random import Random
 from typing import Any, Final, NamedTuple
@@ -27,19 +27,21 @@ from coordinator.kube.objects import NIC_CLUSTER_POLICY, NODE, Ref
 from coordinator.kube.recorder import EventRecorder
 from coordinator.kube.reflector import Reflector
 from coordinator.labels.labeller import Labeller
+from coordinator.labels.wait import Unasked
 from coordinator.node_labels import NodeLabels
 from coordinator.nodes import KubeNode
 from coordinator.objects.apply import Applier
 from coordinator.objects.index import ObjectIndex
 from coordinator.objects.live import LiveObject
 from coordinator.objects.render import Renderer
-from coordinator.policy import NicClusterPolicy, NicClusterPolicySpec
+from coordinator.policy import NicClusterPolicy
 from coordinator.preflight import require_crd
 from coordinator.queue import WorkQueue
 from coordinator.reconcile import Deps, Policy, Reconciler
 from coordinator.settings import Settings
 from coordinator.states.cluster import Cluster
 from coordinator.verdicts.readiness import Level
+from coordinator.world import DriverWish
 from nicfleet.inventory import NodeName
 from nicfleet.names import NIC_LABEL, POLICY_NAME
 
@@ -76,16 +78,15 @@ class Coordinator:
         )
         self._index = ObjectIndex(kube, self._object_changed, random)
         self._limiter = Limiter()
-        self._spec: NicClusterPolicySpec | None = None
+        self._wish: DriverWish | Unasked = Unasked.UNKNOWN
         self._findings = FindingLog()
         self._hardware: set[str] = set()  # nodes whose hardware changed since their labels were last looked at
         self._driver_pods = DriverPods(kube, settings.namespace, self._relabel)
         self._labels = NodeLabels(
             fleet=self._fleet,
             mode=settings.label_mode,
-            policies_known=self._policies.synced.is_set,
-            spec=lambda: self._spec,
-            driver_pod_ready=self._driver_pods.ready,
+            wish=lambda: self._wish,
+            driver_pod=self._driver_pods.on,
             clock=_now,
         )
         self._labeller = Labeller(kube, self._nodes, self._limiter, self._labels.change)
@@ -142,11 +143,14 @@ class Coordinator:
             self._fleet.node_seen(new)
 
     def _policy_changed(self, name: str, old: Policy | None, new: Policy | None) -> None:
-        if old is not None and new is not None and old["metadata"]["generation"] == new["metadata"]["generation"]:
+        if old is not None and new is not None and _edition(old) == _edition(new):
             return
         if name == POLICY_NAME:
-            self._spec = _spec_of(new)
-            self._relabel(self._nodes)
+            self._wish = _wish_of(old, new)
+            self._driver_pods.forget()
+            self._relabel()
+        if new is None and old is not None and _orphans(old):
+            return  # its objects are to stay
         self._queue.add(Key("NicClusterPolicy", name))
 
     def _object_changed(self, ref: Ref, old: LiveObject | None, new: LiveObject | None) -> None:
@@ -155,8 +159,9 @@ class Coordinator:
     def _reconcile_soon(self) -> None:
         self._queue.add_later(Key("NicClusterPolicy", POLICY_NAME), POLICY_DELAY)
 
-    def _relabel(self, nodes: Iterable[str]) -> None:
-        for name in nodes:
+    def _relabel(self, nodes: Iterable[str] | None = None) -> None:
+        """Look at the labels of these nodes, or of all."""
+        for name in self._nodes if nodes is None else nodes:
             self._queue.add(Key("Node", name))
 
     # Who does the work.
@@ -182,7 +187,9 @@ class Coordinator:
         self._fleet.nodes_synced()
         await self._policies.synced.wait()
         log.info("watches in sync", extra={"nodes": len(self._nodes), "policies": len(self._policies)})
-        self._relabel(self._nodes)
+        if POLICY_NAME not in self._policies:
+            self._wish = Unasked.NOBODY
+        self._relabel()
         self._reconcile_soon()
 
     async def _tell_health(self, server: Server) -> None:
@@ -230,11 +237,24 @@ class Coordinator:
         return None if status is None else status.state == Level.READY
 
 
-def _spec_of(policy: Mapping[str, Any] | None) -> NicClusterPolicySpec | None:
+def _edition(policy: Policy) -> tuple[str, int]:
+    """Two of one generation may still be two: deleted and made anew while a watch was away."""
+    return policy["metadata"]["uid"], policy["metadata"]["generation"]
+
+
+def _orphans(policy: Policy) -> bool:
+    """It is being deleted with `--cascade=orphan`."""
+    return "orphan" in (policy["metadata"].get("finalizers") or ())
+
+
+def _wish_of(old: Policy | None, new: Policy | None) -> DriverWish | Unasked:
+    """What is asked of the nodes' driver. An orphaned driver runs on, and nobody says for what."""
+    if new is None:
+        return Unasked.UNKNOWN if old is not None and _orphans(old) else Unasked.NOBODY
     try:
-        return NicClusterPolicy.model_validate(policy).spec if policy else None
+        return DriverWish.of(NicClusterPolicy.model_validate(new).spec)
     except ValidationError:
-        return None  # the reconciler tells the user
+        return Unasked.UNKNOWN  # the reconciler tells the user
 
 
 def _has_nic(snapshot: Snapshot) -> bool:

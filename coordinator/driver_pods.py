@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from coordinator.kube.client import Kube
+from coordinator.labels.wait import DriverPod
 from coordinator.verdicts.view import LiveWorkload, StateView
 from coordinator.workloads import Pod
 from nicfleet.names import OFED_DRIVER_LABEL
@@ -15,44 +16,64 @@ _CONTAINER: Final = "mofed-container"
 
 
 class DriverPods:
-    """Node to "its driver pod is ready"; absent: none is there. `on_change(nodes)` hears of every difference."""
+    """The driver pod of each node. `on_change(nodes)` hears of every difference; of the first look, with None, that
+    something is known of all."""
 
-    def __init__(self, kube: Kube, namespace: str, on_change: Callable[[Iterable[str]], None]) -> None:
+    def __init__(self, kube: Kube, namespace: str, on_change: Callable[[Iterable[str] | None], None]) -> None:
         self._kube = kube
         self._namespace = namespace
         self._on_change = on_change
-        self._ready: Mapping[str, bool] | None = None
+        self._seen: Mapping[str, DriverPod] | None = None
 
-    def ready(self, node: str) -> bool | None:
-        """None when the node has no driver pod, or nothing is known yet."""
-        return (self._ready or {}).get(node)
+    def on(self, node: str) -> DriverPod:
+        """The driver pod of this node."""
+        return DriverPod.UNKNOWN if self._seen is None else self._seen.get(node, DriverPod.NONE)
 
-    async def update(self, views: Iterable[StateView], *, asked: bool) -> None:
-        """Take in what a pass saw. When no driver is asked for, pods that still terminate are looked for."""
-        workloads = [workload for view in views if view.driver for workload in view.workloads]
+    def forget(self) -> None:
+        """Another driver is asked for: what was seen of the pods was held against the one before."""
+        self._seen = None
+
+    async def update(self, views: Iterable[StateView], *, asked: bool) -> bool:
+        """Take in what a pass saw. When no driver is asked for, pods that still terminate are looked for: True while
+        there are some, so that somebody looks again."""
+        drivers = [view for view in views if view.driver]
+        if asked and (not drivers or any(view.problem for view in drivers)):
+            return False  # the policy cannot be carried out as it is, so what is there was not looked at
         if asked:
-            current = {node: ready for workload in workloads for node, ready in _of(workload).items()}
-        elif self._ready is None or self._ready:
-            current = _by_node(await self._kube.pods(self._namespace, OFED_DRIVER_LABEL))
-        else:
-            return
-        before, self._ready = self._ready or {}, current
-        changed = {node for node in before.keys() | current.keys() if before.get(node) != current.get(node)}
-        if changed:
+            self._learn(_of(workload for view in drivers for workload in view.workloads))
+            return False
+        if self._seen is None or self._seen:
+            self._learn(_by_node(await self._kube.pods(self._namespace, OFED_DRIVER_LABEL), current=""))
+        return bool(self._seen)
+
+    def _learn(self, seen: Mapping[str, DriverPod]) -> None:
+        before, self._seen = self._seen, seen
+        if before is None:
+            self._on_change(None)
+        elif changed := {node for node in before.keys() | seen.keys() if before.get(node) is not seen.get(node)}:
             self._on_change(changed)
 
 
-def _of(workload: LiveWorkload) -> dict[str, bool]:
-    if workload.rolled_out:
-        return dict.fromkeys(workload.placement.admitted, True)
-    return _by_node(workload.pods)
+def _of(workloads: Iterable[LiveWorkload]) -> dict[str, DriverPod]:
+    seen: dict[str, DriverPod] = {}
+    for workload in workloads:
+        if workload.rolled_out:
+            seen |= dict.fromkeys(workload.placement.admitted, DriverPod.READY)
+        elif workload.live is not None:
+            seen |= _by_node(workload.pods, workload.live.template_generation)
+    return seen
 
 
-def _by_node(pods: Iterable[Pod]) -> dict[str, bool]:
+def _by_node(pods: Iterable[Pod], current: str) -> dict[str, DriverPod]:
     """Of two pods on one node (one going, one coming) the driver is ready when either is."""
-    ready: dict[str, bool] = {}
+    seen: dict[str, DriverPod] = {}
     for pod in pods:
-        if pod.node:
-            here = any(c.name == _CONTAINER and c.ready for c in pod.containers) and not pod.deleting
-            ready[pod.node] = ready.get(pod.node, False) or here
-    return ready
+        if pod.node and seen.get(pod.node) is not DriverPod.READY:
+            seen[pod.node] = _state(pod, current)
+    return seen
+
+
+def _state(pod: Pod, current: str) -> DriverPod:
+    if pod.deleting or not any(c.name == _CONTAINER and c.ready for c in pod.containers):
+        return DriverPod.NOT_READY
+    return DriverPod.READY if pod.template_generation == current else DriverPod.OUTDATED

@@ -10,24 +10,21 @@ from datetime import datetime
 from coordinator.fleet.fleet import Fleet
 from coordinator.fleet.views import LabelStatus
 from coordinator.labels.rules import LabelChange, Mode, Wait, Wanted, carried, hardware_of, patch, wanted
-from coordinator.labels.wait import WaitInputs, wait
+from coordinator.labels.wait import DriverPod, Unasked, WaitInputs, wait
 from coordinator.nodes import KubeNode
-from coordinator.policy import NicClusterPolicySpec
-from coordinator.world import driver_request_for
+from coordinator.world import DriverWish
 from nicfleet.inventory import NodeName
 from nicfleet.names import NIC_LABEL
 
 
 @dataclass(frozen=True, slots=True)
 class NodeLabels:
-    """`spec` answers with the served policy's spec, None without a policy; it must not be asked before the watch of
-    policies is complete, which `policies_known` tells. `driver_pod_ready` is upstream's evidence for a node."""
+    """`wish` answers with what the served policy wants, or why there is none. `driver_pod` is upstream's evidence."""
 
     fleet: Fleet
     mode: Mode
-    policies_known: Callable[[], bool]
-    spec: Callable[[], NicClusterPolicySpec | None]
-    driver_pod_ready: Callable[[str], bool | None]
+    wish: Callable[[], DriverWish | Unasked]
+    driver_pod: Callable[[str], DriverPod]
     clock: Callable[[], datetime]
 
     def change(self, node: KubeNode) -> LabelChange | None:
@@ -61,8 +58,6 @@ class NodeLabels:
         return None if until is None else (until - now).total_seconds()
 
     def _wait(self, node: KubeNode) -> Wait:
-        if not self.policies_known():
-            return Wait.KEEP
         snapshot = self.fleet.snapshot(NodeName(node.name))
         facts = snapshot.facts if snapshot else None
         live = facts if snapshot and snapshot.live else None
@@ -71,11 +66,10 @@ class NodeLabels:
             driver=live.driver if live else None,
             settled=self.settles_in(node) is None,
             nic=labels.get(NIC_LABEL) == "true",
-            driver_pod_ready=self.driver_pod_ready(node.name),
+            driver_pod=self.driver_pod(node.name),
         )
-        spec = self.spec()
-        request = driver_request_for(spec, replace(node, labels=labels)) if spec else None
-        return wait(request, inputs)
+        wish = self.wish()
+        return wait(wish if isinstance(wish, Unasked) else wish.on(replace(node, labels=labels)), inputs)
 
 
 def _without_nic(node: KubeNode) -> dict[str, str]:

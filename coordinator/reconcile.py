@@ -102,6 +102,8 @@ class Reconciler:
             self._judged.pop(name, None)
             self._announcers.pop(name, None)
             return await self._remove(name)
+        if "deletionTimestamp" in policy["metadata"]:
+            return None  # the garbage collector is at work: what it deletes is no drift
         if name != POLICY_NAME:
             return await self._ignore(policy)
         try:
@@ -119,16 +121,18 @@ class Reconciler:
         world = self._gather(parsed)  # our own writes are known by now
         details = await self._look_into(incomplete(state_views(world, planned, outcomes, {})))
         views = state_views(world, planned, outcomes, details)
-        await deps.driver_pods.update(views, asked=parsed.spec.ofed_driver is not None)
+        pods_remain = await deps.driver_pods.update(views, asked=parsed.spec.ofed_driver is not None)
         await self._tell_repairs(policy, outcomes)
-        return await self._conclude(policy, views, _soonest(outcomes), settled=settled)
+        return await self._conclude(
+            policy, views, _sooner(_soonest(outcomes), WAITING_SECONDS if pods_remain else None), settled=settled
+        )
 
     async def _remove(self, name: str) -> float | None:
         """The policy is gone: so are its objects. The garbage collector may take half a minute to hear of them."""
         owner = (NIC_CLUSTER_POLICY.kind, name)
         gone = [await self._deps.applier.prune(state.name, owner, keep=()) for state in STATES]
-        await self._deps.driver_pods.update((), asked=False)
-        return WAITING_SECONDS if any(gone) else None
+        pods_remain = await self._deps.driver_pods.update((), asked=False)
+        return WAITING_SECONDS if any(gone) or pods_remain else None
 
     def _gather(self, policy: NicClusterPolicy) -> World:
         """All reads; nothing here waits."""

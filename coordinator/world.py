@@ -6,18 +6,18 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from coordinator.kube.objects import Obj, Ref, ref_of
-from coordinator.labels.wait import DriverRequest
+from coordinator.labels.wait import DriverRequest, Unasked
 from coordinator.nodes import KubeNode
 from coordinator.objects.desired import Render, StateObjects, desired, unbuilt
 from coordinator.objects.outcome import Action, Outcome
-from coordinator.objects.pools import UnlabelledNode, admits_driver, driver_placement, pools_of
-from coordinator.objects.scheduling import Placement, place
+from coordinator.objects.pools import UnlabelledNode, driver_placement, driver_pod, pools_of
+from coordinator.objects.scheduling import Placement, keeps, place
 from coordinator.policy import NicClusterPolicy, NicClusterPolicySpec
 from coordinator.states import ORDER, UNBUILT
-from coordinator.states.cluster import Cluster, NodePool
+from coordinator.states.cluster import Cluster
 from coordinator.verdicts.view import LiveWorkload, NodeView, StateView
 from coordinator.workloads import Pod, Workload
 from nicfleet.names import ARCH_LABEL, OS_ID_LABEL, WAIT_LABEL
@@ -52,7 +52,8 @@ class Plan:
     states: Mapping[str, StateObjects]
     unbuilt: tuple[tuple[str, str], ...]
     unlabelled: tuple[UnlabelledNode, ...]
-    unsupported: tuple[NodePool, ...]
+    unsupported: Mapping[str, str]
+    """Nodes whose operating system, "rocky 9.3", has no driver image."""
     request: DriverRequest | None
     driver_placement: Placement | None
     """None without a driver that is asked for."""
@@ -76,29 +77,48 @@ def plan(world: World, settings: Cluster, render: Render) -> Plan:
         settings.namespace, settings.cni_bin_dir, settings.cni_network_dir, settings.ofed_init_image, supported
     )
     asked = spec.ofed_driver is not None
+    request = driver_request(spec)
+    admitted = driver_placement(spec, nodes)
+    here = set(admitted.admitted)
     return Plan(
         states=desired(world.policy, cluster, render),
         unbuilt=unbuilt(spec),
-        unlabelled=unlabelled if asked else (),
-        unsupported=tuple(pool for pool in pools if pool.os_id not in DRIVER_SYSTEMS) if asked else (),
-        request=driver_request(spec),
-        driver_placement=driver_placement(spec, nodes) if asked else None,
+        unlabelled=tuple(node for node in unlabelled if asked and node.node in here),
+        unsupported={
+            node: f"{pool.os_id} {pool.os_version}"
+            for pool in pools
+            for node in pool.nodes
+            if asked and node in here and pool.os_id not in DRIVER_SYSTEMS
+        },
+        request=request if isinstance(request, DriverRequest) else None,
+        driver_placement=admitted if asked else None,
     )
 
 
-def driver_request(spec: NicClusterPolicySpec) -> DriverRequest | None:
-    """The driver that the policy asks for; None without `ofedDriver` or without any version."""
+def driver_request(spec: NicClusterPolicySpec) -> DriverRequest | Unasked:
+    """The driver that the policy asks for."""
     if spec.ofed_driver is None:
-        return None
+        return Unasked.NOBODY
     version = spec.ofed_driver.version or (spec.global_.version if spec.global_ else None)
-    return DriverRequest(version) if version else None
+    return DriverRequest(version) if version else Unasked.UNKNOWN
 
 
-def driver_request_for(spec: NicClusterPolicySpec, node: KubeNode) -> DriverRequest | None:
-    """The driver that is to come to this node; None where the policy's choice or the operating system keeps it away."""
-    if node.labels.get(OS_ID_LABEL, DRIVER_SYSTEMS[0]) not in DRIVER_SYSTEMS or not admits_driver(spec, node):
-        return None
-    return driver_request(spec)
+@dataclass(frozen=True, slots=True)
+class DriverWish:
+    """What a policy wants of the nodes' driver: which one, and where its pods may be."""
+
+    request: DriverRequest | Unasked
+    pod: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, spec: NicClusterPolicySpec) -> Self:
+        return cls(driver_request(spec), driver_pod(spec))
+
+    def on(self, node: KubeNode) -> DriverRequest | Unasked:
+        """For one node: nobody asks where the policy's choice or the operating system keeps the driver away."""
+        if node.labels.get(OS_ID_LABEL, DRIVER_SYSTEMS[0]) not in DRIVER_SYSTEMS or not keeps(self.pod, node):
+            return Unasked.NOBODY
+        return self.request
 
 
 def state_views(
@@ -126,7 +146,7 @@ def state_views(
                 remaining=tuple(str(o.ref) for o in done if o.action is Action.WAITING and not o.finding),
                 driver=planned.request if driver and state.asked else None,
                 unlabelled={node.node: node.label for node in planned.unlabelled} if driver else {},
-                unsupported_systems=_systems(planned.unsupported) if driver else {},
+                unsupported_systems=planned.unsupported if driver else {},
                 supported_systems=DRIVER_SYSTEMS if driver else (),
                 driver_placement=planned.driver_placement if driver else None,
                 caveats=state.caveats,
@@ -181,10 +201,6 @@ def _unbuilt(world: World, name: str, section: str | None) -> StateView:
         return StateView(name, asked=False, nodes=world.nodes)
     message = f"spec.{section} is not supported by this version: remove it, or keep upstream's operator for it"
     return StateView(name, asked=True, nodes=world.nodes, problem=Finding(Reason.NotSupported, message))
-
-
-def _systems(pools: Iterable[NodePool]) -> dict[str, str]:
-    return {node: f"{pool.os_id} {pool.os_version}" for pool in pools for node in pool.nodes}
 
 
 def _holders(workloads: Mapping[Ref, Workload]) -> dict[str, str]:

@@ -6,6 +6,7 @@ sees. Only where no live agent can say does upstream's rule decide: the driver c
 
 import re
 from dataclasses import dataclass
+from enum import Enum
 from typing import Final
 
 from coordinator.fleet.driver import DriverFacts
@@ -40,40 +41,75 @@ def driver_version(text: str) -> str | None:
     return found.group() if found else None
 
 
+class Unasked(Enum):
+    """Why there is no request for a node.
+
+    NOBODY: no policy asks for a driver on it. UNKNOWN: there may be one, but it is not known yet, cannot be read, or
+    its driver names no version.
+    """
+
+    NOBODY = "nobody"
+    UNKNOWN = "unknown"
+
+
+class DriverPod(Enum):
+    """The driver pod on a node. UNKNOWN: nobody has looked. OUTDATED: ready, and of the driver asked for earlier."""
+
+    UNKNOWN = "unknown"
+    NONE = "none"
+    NOT_READY = "not ready"
+    READY = "ready"
+    OUTDATED = "outdated"
+
+
+_MAY_SERVE: Final = (DriverPod.OUTDATED, DriverPod.UNKNOWN)
+
+
 @dataclass(frozen=True, slots=True)
 class WaitInputs:
     """What is known of one node.
 
     `driver` is what a live agent sees, None without one. `settled`: the agents have had their time to report.
-    `nic` is the NIC label: of the live agent's labels, else of the Node. `driver_pod_ready` is None when no driver
-    pod is on the node.
+    `nic` is the NIC label: of the live agent's labels, else of the Node.
     """
 
     driver: DriverFacts | None
     settled: bool
     nic: bool
-    driver_pod_ready: bool | None
+    driver_pod: DriverPod
 
 
-def wait(request: DriverRequest | None, node: WaitInputs) -> Wait:
-    """The label's value for one node; `request` is None when no policy asks for a driver."""
-    if node.driver is None and not node.settled:
+def wait(request: DriverRequest | Unasked, node: WaitInputs) -> Wait:
+    """The label's value for one node. What is not known moves no label."""
+    if request is Unasked.UNKNOWN or (node.driver is None and not node.settled):
         return Wait.KEEP
     if not node.nic:
         # Without a live agent, a NIC label that is missing proves nothing.
         return Wait.KEEP if node.driver is None else Wait.ABSENT
-    if request is None:
-        # A driver pod that is still there is about to unload what it loaded.
-        return Wait.FALSE if node.driver_pod_ready is None else Wait.TRUE
-    if node.driver is None or not node.driver.judged:
-        return _by_driver_pod(node)
-    return Wait.FALSE if driver_evidence(request, node.driver) is None else Wait.TRUE
-
-
-def _by_driver_pod(node: WaitInputs) -> Wait:
-    if node.driver_pod_ready is None:
+    if request is Unasked.NOBODY:
+        return _without_request(node.driver_pod)
+    if node.driver is None:
+        return _by_driver_pod(node.driver_pod, without=Wait.KEEP)
+    if not node.driver.judged:
+        return _by_driver_pod(node.driver_pod, without=Wait.TRUE)
+    found = driver_evidence(request, node.driver)
+    if found is not None and found.reason is Reason.DriverVersionDiffers and node.driver_pod in _MAY_SERVE:
+        # The pod of the driver asked for earlier serves the node until somebody replaces it.
         return Wait.KEEP
-    return Wait.FALSE if node.driver_pod_ready else Wait.TRUE
+    return Wait.FALSE if found is None else Wait.TRUE
+
+
+def _without_request(pod: DriverPod) -> Wait:
+    """A driver pod that is still there is about to unload what it loaded."""
+    if pod is DriverPod.UNKNOWN:
+        return Wait.KEEP
+    return Wait.FALSE if pod is DriverPod.NONE else Wait.TRUE
+
+
+def _by_driver_pod(pod: DriverPod, without: Wait) -> Wait:
+    """Upstream's rule; `without` is for a node on which no driver pod is."""
+    rule = {DriverPod.READY: Wait.FALSE, DriverPod.NOT_READY: Wait.TRUE, DriverPod.NONE: without}
+    return rule.get(pod, Wait.KEEP)
 
 
 def driver_evidence(request: DriverRequest, driver: DriverFacts) -> Finding | None:

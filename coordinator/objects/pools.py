@@ -8,10 +8,10 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from coordinator.nodes import KubeNode
-from coordinator.objects.scheduling import Placement, place
+from coordinator.objects.scheduling import Placement, keeps, place
 from coordinator.policy import NicClusterPolicySpec
 from coordinator.states import common
 from coordinator.states.cluster import NodePool
@@ -35,14 +35,16 @@ def pools_of(
 ) -> tuple[tuple[NodePool, ...], tuple[UnlabelledNode, ...]]:
     """The driver pools, sorted by name, and the NIC nodes that are in none for want of a label, sorted by node.
 
-    Only nodes with a NIC count, and of them those that the policy's node affinity and tolerations admit. `holders`
-    maps the name of a pool that exists in the cluster to the architecture it serves (the `kubernetes.io/arch` label
-    of its DaemonSet), so that a name does not change hands, and drivers reload, when nodes come and go.
+    Only nodes with a NIC count, and of them those on which a driver pod may be. A node that takes no new pods, because
+    it is in maintenance or not ready for a moment, stays in its pool: without it the pool might be empty, its DaemonSet
+    go, and the running driver with it. `holders` maps the name of a pool that exists in the cluster to the architecture
+    it serves (the `kubernetes.io/arch` label of its DaemonSet), so that a name does not change hands, and drivers
+    reload, when nodes come and go.
     """
     members: dict[tuple[str, str, str], dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     unlabelled = []
-    by_name = {node.name: node for node in nodes}
-    for node in (by_name[name] for name in driver_placement(spec, by_name.values()).admitted):
+    pod_spec = driver_pod(spec)
+    for node in sorted((node for node in nodes if keeps(pod_spec, node)), key=lambda node: node.name):
         if lacking := next((label for label in POOL_LABELS if not node.labels.get(label)), None):
             unlabelled.append(UnlabelledNode(node.name, lacking))
             continue
@@ -56,20 +58,19 @@ def pools_of(
     return tuple(sorted(pools, key=lambda pool: pool.name)), tuple(unlabelled)
 
 
-def admits_driver(spec: NicClusterPolicySpec, node: KubeNode) -> bool:
-    """Whether driver pods may run on the node, by NIC label, node affinity and tolerations."""
-    return bool(driver_placement(spec, (node,)).admitted)
-
-
 def driver_placement(spec: NicClusterPolicySpec, nodes: Iterable[KubeNode]) -> Placement:
     """The NIC nodes that driver pods may run on, whichever pool they are in, and those that a taint keeps out."""
-    pod_spec = {
+    return place(driver_pod(spec), nodes)
+
+
+def driver_pod(spec: NicClusterPolicySpec) -> dict[str, Any]:
+    """The part of a driver pod's spec that decides where it runs."""
+    return {
         "hostNetwork": True,
         "nodeSelector": {names.NIC_LABEL: "true"},
         "tolerations": common.daemonset_tolerations(spec),
         "affinity": common.daemonset_affinity(spec),
     }
-    return place(pod_spec, nodes)
 
 
 def _pool_names(

@@ -30,6 +30,12 @@ class Placement:
     tainted: Mapping[str, Taint]
 
 
+def keeps(pod_spec: Mapping[str, Any], node: KubeNode) -> bool:
+    """Whether a Pod that is on the Node may stay there: of the taints only NoExecute ends it."""
+    ending = [taint for taint in node.taints if taint.effect == "NoExecute"]
+    return matches(pod_spec, node) and untolerated(pod_spec, ending) is None
+
+
 def place(pod_spec: Mapping[str, Any], nodes: Iterable[KubeNode]) -> Placement:
     """Sort Nodes by what a Pod spec says of them; Nodes that the selector does not match are in neither part."""
     admitted: list[str] = []

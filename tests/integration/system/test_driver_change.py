@@ -40,6 +40,7 @@ def test_a_changed_driver_waits_for_whoever_replaces_its_pods(product: Product, 
     assert "kubectl" in message
     assert product.api.status()["state"] == "notReady"
     assert _uids(product) == pods
+    assert product.api.labels("cx5")[names.WAIT_LABEL] == "false"  # the old driver serves until it is replaced
 
     product.plane.kubectl("delete", "pods", "-l", names.OFED_DRIVER_LABEL, f"--namespace={names.DEFAULT_NAMESPACE}")
     eventually(lambda: product.api.condition("OFEDDriverReady")["reason"] == Reason.DriverVersionDiffers)
@@ -48,6 +49,19 @@ def test_a_changed_driver_waits_for_whoever_replaces_its_pods(product: Product, 
     agent.load_driver(NEWER)
     product.wait_ready()
     assert product.api.labels("cx5")[names.DRIVER_VERSION_LABEL] == NEWER
+
+
+def test_a_node_that_takes_no_new_pods_keeps_its_driver(product: Product, agent: Agent) -> None:
+    """A taint for maintenance, or a node that is not ready for a moment, ends no pod that runs."""
+    pods = _uids(product)
+
+    product.plane.kubectl("taint", "node", "cx5", "maintenance=soon:NoSchedule")
+    eventually(lambda: "maintenance=soon:NoSchedule" in product.api.condition("OFEDDriverReady")["message"])
+
+    assert _uids(product) == pods
+    assert product.api.labels("cx5")[names.WAIT_LABEL] == "false"
+    product.plane.kubectl("taint", "node", "cx5", "maintenance-")
+    product.wait_ready()
 
 
 def test_a_driver_that_nobody_asks_for_any_more_is_still_seen(product: Product, agent: Agent) -> None:

@@ -147,6 +147,31 @@ def test_another_ipam_replaces_the_first(product: Product) -> None:
     assert any("whereabouts" in name for name in _crds(product))
 
 
+def test_a_policy_deleted_with_its_objects_first_fights_nobody(product: Product) -> None:
+    """With foreground deletion the garbage collector takes the objects while the policy is still there."""
+    before = {item["metadata"]["uid"] for item in product.api.items(f"{WORKLOADS}/daemonsets")}
+    product.audit.mark()
+
+    product.plane.kubectl("delete", "nicclusterpolicy", names.POLICY_NAME, "--cascade=foreground", "--timeout=60s")
+
+    eventually(lambda: not product.api.items(f"{WORKLOADS}/daemonsets"))
+    assert before
+    assert not [write for write in product.audit.objects() if write.verb == "patch"]
+
+
+def test_a_policy_deleted_without_its_objects_leaves_them_at_work(product: Product) -> None:
+    """With orphaning the driver runs on, and so does what waits for it."""
+    before = {item["metadata"]["uid"] for item in product.api.items(f"{WORKLOADS}/daemonsets")}
+    labels = product.api.labels("ib")
+    product.audit.mark()
+
+    product.plane.kubectl("delete", "nicclusterpolicy", names.POLICY_NAME, "--cascade=orphan", "--timeout=60s")
+
+    assert {item["metadata"]["uid"] for item in product.api.items(f"{WORKLOADS}/daemonsets")} == before
+    assert product.audit.objects() == []
+    assert product.api.labels("ib") == labels
+
+
 def test_a_deleted_policy_takes_its_objects_along_and_leaves_labels_and_crds(product: Product) -> None:
     before, labels = _crds(product), own(product.api.labels("ib"))
 

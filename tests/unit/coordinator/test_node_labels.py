@@ -7,9 +7,11 @@ import pytest
 
 from coordinator.fleet.fleet import Fleet
 from coordinator.labels.rules import LabelChange, Mode
+from coordinator.labels.wait import DriverPod, Unasked
 from coordinator.node_labels import NodeLabels
 from coordinator.nodes import KubeNode, Taint
 from coordinator.policy import NicClusterPolicySpec
+from coordinator.world import DriverWish
 from nicfleet.inventory import Driver, DriverContainer, Inventory, NodeName, Unread
 from nicfleet.names import NIC_LABEL, WAIT_LABEL
 from tests.unit.coordinator.inventories import connectx6dx, inventory, kube_node, node, ofed
@@ -17,8 +19,10 @@ from tests.unit.coordinator.reports import hello, identity, update
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 NAME = NodeName("worker-1")
-DRIVER = NicClusterPolicySpec.model_validate(
-    {"ofedDriver": {"image": "doca-driver", "repository": "r", "version": "24.10-0.7.0.0-0"}}
+DRIVER = DriverWish.of(
+    NicClusterPolicySpec.model_validate(
+        {"ofedDriver": {"image": "doca-driver", "repository": "r", "version": "24.10-0.7.0.0-0"}}
+    )
 )
 LABELLED = kube_node(labels={NIC_LABEL: "true"}, owned=frozenset({NIC_LABEL}))
 
@@ -26,15 +30,13 @@ LABELLED = kube_node(labels={NIC_LABEL: "true"}, owned=frozenset({NIC_LABEL}))
 class Cluster:
     """One Node, its agent's reports, a policy or none."""
 
-    def __init__(self, kube: KubeNode, spec: NicClusterPolicySpec | None = None, *, known: bool = True) -> None:
+    def __init__(self, kube: KubeNode, wish: DriverWish | Unasked = Unasked.NOBODY) -> None:
         self.kube = kube
         self.now = NOW
         self.fleet = Fleet(lambda: self.now, lambda *_: None)
         self.fleet.node_seen(kube)
         self.fleet.nodes_synced()
-        self.labels = NodeLabels(
-            self.fleet, Mode.REPLACE, lambda: known, lambda: spec, lambda _: None, lambda: self.now
-        )
+        self.labels = NodeLabels(self.fleet, Mode.REPLACE, lambda: wish, lambda _: DriverPod.NONE, lambda: self.now)
 
     def report(self, value: Inventory) -> "Cluster":
         who = identity(NAME)
@@ -84,7 +86,7 @@ def test_without_a_driver_asked_for_a_nic_node_need_not_wait() -> None:
 
 def test_before_the_policies_are_known_the_wait_label_is_kept() -> None:
     waiting = replace(LABELLED, labels={**LABELLED.labels, WAIT_LABEL: "true"}, owned=LABELLED.owned | {WAIT_LABEL})
-    assert Cluster(waiting, known=False).report(inventory(connectx6dx())).wait() == "true"
+    assert Cluster(waiting, Unasked.UNKNOWN).report(inventory(connectx6dx())).wait() == "true"
 
 
 @pytest.mark.parametrize(
@@ -100,10 +102,16 @@ def test_the_wait_label_follows_what_the_agent_sees(driver: Driver, expected: st
 
 
 def test_where_the_policy_does_not_send_a_driver_nothing_waits_for_it() -> None:
-    tainted = replace(LABELLED, taints=(Taint("dedicated", "infra", "NoSchedule"),))
+    tainted = replace(LABELLED, taints=(Taint("dedicated", "infra", "NoExecute"),))
     rocky = inventory(connectx6dx(), node=node(os_id="rocky", os_version_id="9.3"))
     assert Cluster(tainted, DRIVER).report(inventory(connectx6dx())).wait() == "false"
     assert Cluster(LABELLED, DRIVER).report(rocky).wait() == "false"
+
+
+def test_a_node_that_takes_no_new_pods_for_a_while_still_waits_for_its_driver() -> None:
+    """After a reboot the node is not ready yet, and its agent sees the kernel's own driver already."""
+    not_ready = replace(LABELLED, taints=(Taint("node.kubernetes.io/not-ready", "", "NoSchedule"),))
+    assert Cluster(not_ready, DRIVER).report(inventory(connectx6dx())).wait() == "true"
 
 
 def test_the_absence_of_an_agent_means_something_after_a_minute() -> None:

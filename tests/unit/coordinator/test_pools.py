@@ -98,10 +98,11 @@ NOT_HERE: dict[str, Any] = {
     ("sections", "found", "expected"),
     [
         pytest.param({}, node("a", without=names.NIC_LABEL), False, id="no-nic"),
-        pytest.param({}, node("a", Taint("dedicated", "x", "NoSchedule")), False, id="taint"),
+        pytest.param({}, node("a", Taint("dedicated", "x", "NoExecute")), False, id="taint-that-ends-pods"),
+        pytest.param({}, node("a", Taint("dedicated", "x", "NoSchedule")), True, id="taint-for-new-pods-only"),
         pytest.param(
             {"tolerations": [{"key": "dedicated", "operator": "Exists"}]},
-            node("a", Taint("dedicated", "x", "NoSchedule")),
+            node("a", Taint("dedicated", "x", "NoExecute")),
             True,
             id="tolerated-taint",
         ),
@@ -112,7 +113,7 @@ NOT_HERE: dict[str, Any] = {
         pytest.param({"nodeAffinity": NOT_HERE}, node("a", role="core"), True, id="affinity-admits"),
     ],
 )
-def test_only_nodes_that_driver_pods_reach(sections: dict[str, Any], found: KubeNode, expected: bool) -> None:
+def test_only_nodes_on_which_a_driver_pod_may_be(sections: dict[str, Any], found: KubeNode, expected: bool) -> None:
     pools, _ = pools_of(spec(**sections), [found], {})
     assert [pool.nodes for pool in pools] == ([("a",)] if expected else [])
 

@@ -5,7 +5,9 @@ import pytest
 from coordinator.fleet.driver import DriverFacts, Holder, HolderKind, driver_facts
 from coordinator.labels.rules import Wait
 from coordinator.labels.wait import (
+    DriverPod,
     DriverRequest,
+    Unasked,
     WaitInputs,
     build_outdated,
     driver_evidence,
@@ -230,32 +232,50 @@ NOT_LOADED = driver_facts(inventory(connectx6dx()))
 NO_EVIDENCE = driver_facts(inventory(connectx6lx(), driver=ofed()))
 
 
+OTHER = driver_facts(inventory(connectx6dx(), driver=ofed("23.04-0.5.3")))
+NOBODY, UNKNOWN = Unasked.NOBODY, Unasked.UNKNOWN
+NO_POD, SICK_POD, READY_POD = DriverPod.NONE, DriverPod.NOT_READY, DriverPod.READY
+OLD_POD, UNSEEN = DriverPod.OUTDATED, DriverPod.UNKNOWN
+
+
 @pytest.mark.parametrize(
     ("request_", "node", "expected"),
     [
-        pytest.param(REQUEST, WaitInputs(LOADED, False, True, None), Wait.FALSE, id="live-loaded"),
-        pytest.param(REQUEST, WaitInputs(LOADED, True, True, False), Wait.FALSE, id="live-loaded-pod-crash-loops"),
-        pytest.param(REQUEST, WaitInputs(NOT_LOADED, True, True, True), Wait.TRUE, id="live-not-loaded-pod-ready"),
-        pytest.param(REQUEST, WaitInputs(NOT_LOADED, False, True, None), Wait.TRUE, id="live-not-loaded-no-pod"),
-        pytest.param(REQUEST, WaitInputs(NOT_LOADED, True, False, True), Wait.ABSENT, id="live-without-nic"),
-        pytest.param(REQUEST, WaitInputs(NO_EVIDENCE, False, True, True), Wait.FALSE, id="6-lx-only-pod-ready"),
-        pytest.param(REQUEST, WaitInputs(NO_EVIDENCE, False, True, False), Wait.TRUE, id="6-lx-only-pod-not-ready"),
-        pytest.param(REQUEST, WaitInputs(NO_EVIDENCE, True, True, None), Wait.KEEP, id="6-lx-only-no-pod"),
-        pytest.param(REQUEST, WaitInputs(None, False, True, True), Wait.KEEP, id="unsettled"),
-        pytest.param(REQUEST, WaitInputs(None, True, True, True), Wait.FALSE, id="no-agent-pod-ready"),
-        pytest.param(REQUEST, WaitInputs(None, True, True, False), Wait.TRUE, id="no-agent-pod-not-ready"),
-        pytest.param(REQUEST, WaitInputs(None, True, True, None), Wait.KEEP, id="no-agent-no-pod"),
-        pytest.param(REQUEST, WaitInputs(None, True, False, True), Wait.KEEP, id="no-agent-no-nic-label"),
-        pytest.param(None, WaitInputs(NOT_LOADED, False, True, None), Wait.FALSE, id="no-request-nic"),
-        pytest.param(None, WaitInputs(NOT_LOADED, True, False, None), Wait.ABSENT, id="no-request-no-nic"),
-        pytest.param(None, WaitInputs(LOADED, True, True, True), Wait.TRUE, id="no-request-pod-still-there"),
-        pytest.param(None, WaitInputs(None, False, True, None), Wait.KEEP, id="no-request-unsettled"),
-        pytest.param(None, WaitInputs(None, True, True, None), Wait.FALSE, id="no-request-no-agent-nic-label"),
-        pytest.param(None, WaitInputs(None, True, True, False), Wait.TRUE, id="no-request-no-agent-pod"),
-        pytest.param(None, WaitInputs(None, True, False, None), Wait.KEEP, id="no-request-no-agent-no-nic-label"),
+        pytest.param(REQUEST, WaitInputs(LOADED, False, True, NO_POD), Wait.FALSE, id="live-loaded"),
+        pytest.param(REQUEST, WaitInputs(LOADED, True, True, SICK_POD), Wait.FALSE, id="live-loaded-pod-crash-loops"),
+        pytest.param(REQUEST, WaitInputs(NOT_LOADED, True, True, READY_POD), Wait.TRUE, id="live-not-loaded-pod-ready"),
+        pytest.param(REQUEST, WaitInputs(NOT_LOADED, False, True, NO_POD), Wait.TRUE, id="live-not-loaded-no-pod"),
+        pytest.param(REQUEST, WaitInputs(NOT_LOADED, True, False, READY_POD), Wait.ABSENT, id="live-without-nic"),
+        pytest.param(REQUEST, WaitInputs(NO_EVIDENCE, False, True, READY_POD), Wait.FALSE, id="6-lx-only-pod-ready"),
+        pytest.param(REQUEST, WaitInputs(NO_EVIDENCE, False, True, SICK_POD), Wait.TRUE, id="6-lx-only-pod-not-ready"),
+        pytest.param(REQUEST, WaitInputs(NO_EVIDENCE, True, True, NO_POD), Wait.TRUE, id="6-lx-only-no-pod-yet"),
+        pytest.param(REQUEST, WaitInputs(None, False, True, READY_POD), Wait.KEEP, id="unsettled"),
+        pytest.param(REQUEST, WaitInputs(None, True, True, READY_POD), Wait.FALSE, id="no-agent-pod-ready"),
+        pytest.param(REQUEST, WaitInputs(None, True, True, SICK_POD), Wait.TRUE, id="no-agent-pod-not-ready"),
+        pytest.param(REQUEST, WaitInputs(None, True, True, NO_POD), Wait.KEEP, id="no-agent-no-pod"),
+        pytest.param(REQUEST, WaitInputs(None, True, False, READY_POD), Wait.KEEP, id="no-agent-no-nic-label"),
+        pytest.param(NOBODY, WaitInputs(NOT_LOADED, False, True, NO_POD), Wait.FALSE, id="no-request-nic"),
+        pytest.param(NOBODY, WaitInputs(NOT_LOADED, True, False, NO_POD), Wait.ABSENT, id="no-request-no-nic"),
+        pytest.param(NOBODY, WaitInputs(LOADED, True, True, READY_POD), Wait.TRUE, id="no-request-pod-still-there"),
+        pytest.param(NOBODY, WaitInputs(None, False, True, NO_POD), Wait.KEEP, id="no-request-unsettled"),
+        pytest.param(NOBODY, WaitInputs(None, True, True, NO_POD), Wait.FALSE, id="no-request-no-agent-nic-label"),
+        pytest.param(NOBODY, WaitInputs(None, True, True, SICK_POD), Wait.TRUE, id="no-request-no-agent-pod"),
+        pytest.param(NOBODY, WaitInputs(None, True, False, NO_POD), Wait.KEEP, id="no-request-no-agent-no-nic-label"),
+        pytest.param(REQUEST, WaitInputs(OTHER, True, True, OLD_POD), Wait.KEEP, id="old-driver-until-replaced"),
+        pytest.param(REQUEST, WaitInputs(OTHER, True, True, READY_POD), Wait.TRUE, id="old-driver-under-new-pod"),
+        pytest.param(REQUEST, WaitInputs(OTHER, True, True, UNSEEN), Wait.KEEP, id="old-driver-pods-not-looked-at"),
+        pytest.param(REQUEST, WaitInputs(NOT_LOADED, True, True, OLD_POD), Wait.TRUE, id="not-loaded-under-old-pod"),
+        pytest.param(REQUEST, WaitInputs(None, True, True, OLD_POD), Wait.KEEP, id="no-agent-old-pod"),
+        pytest.param(REQUEST, WaitInputs(OTHER, True, True, SICK_POD), Wait.TRUE, id="old-driver-pod-not-ready"),
+        pytest.param(REQUEST, WaitInputs(OTHER, True, True, NO_POD), Wait.TRUE, id="old-driver-without-pod"),
+        pytest.param(REQUEST, WaitInputs(None, True, True, UNSEEN), Wait.KEEP, id="no-agent-pods-not-looked-at"),
+        pytest.param(REQUEST, WaitInputs(NO_EVIDENCE, True, True, UNSEEN), Wait.KEEP, id="6-lx-only-not-looked-at"),
+        pytest.param(NOBODY, WaitInputs(LOADED, True, True, UNSEEN), Wait.KEEP, id="no-request-pods-not-looked-at"),
+        pytest.param(UNKNOWN, WaitInputs(LOADED, True, True, READY_POD), Wait.KEEP, id="unknown-request-loaded"),
+        pytest.param(UNKNOWN, WaitInputs(NOT_LOADED, True, True, NO_POD), Wait.KEEP, id="unknown-request-not-loaded"),
     ],
 )
-def test_wait(request_: DriverRequest | None, node: WaitInputs, expected: Wait) -> None:
+def test_wait(request_: DriverRequest | Unasked, node: WaitInputs, expected: Wait) -> None:
     assert wait(request_, node) is expected
 
 
