@@ -1,7 +1,8 @@
 """What the API server can answer instead of doing it, each as one sentence for a person.
 
 KubeError
-├── Unreachable        no answer within the deadline, a broken connection, or a 5xx
+├── Unreachable        no answer within the deadline, a broken connection, 503, 504, or a 5xx of a proxy's
+├── Failed             any other 5xx: the API server is there, and something that it needs for this request is not
 ├── TooManyRequests    429; `retry_after` in seconds
 ├── NotFound           404
 ├── Conflict           409: somebody else's change, or the object is there already
@@ -31,6 +32,7 @@ class StatusDetails(msgspec.Struct, frozen=True):
 class Status(msgspec.Struct, frozen=True, rename="camel"):
     """metav1.Status, the parts we read."""
 
+    kind: str = ""
     message: str = ""
     reason: str = ""
     code: int = 0
@@ -57,6 +59,12 @@ class KubeError(Exception):
 
 class Unreachable(KubeError):
     pass
+
+
+class Failed(KubeError):
+    """Most often a webhook, for admission or conversion, that does not work. It concerns this request, not the next."""
+
+    fix = "if that names a webhook, see to the webhook; else read the API server's log"
 
 
 class TooManyRequests(KubeError):
@@ -116,12 +124,18 @@ def error_of_status(action: str, target: str, status: Status, retry_after: float
         return Gone(action, target, status)
     if status.code == 429:
         return TooManyRequests(action, target, status, retry_after)
-    default = Unreachable if status.code >= 500 else KubeError
-    return _BY_CODE.get(status.code, default)(action, target, status)
+    if status.code >= 500:
+        return (Failed if _own_answer(status) else Unreachable)(action, target, status)
+    return _BY_CODE.get(status.code, KubeError)(action, target, status)
 
 
 def unreachable(action: str, target: str, why: str) -> Unreachable:
     return Unreachable(action, target, Status(message=f"the API server does not answer ({why})"))
+
+
+def _own_answer(status: Status) -> bool:
+    """Whether the API server itself answered a 5xx: without a Status a proxy did, and by 503 or 504 it cannot yet."""
+    return status.kind == "Status" and status.code not in {503, 504}
 
 
 def _status_in(code: int, body: bytes) -> Status:

@@ -18,7 +18,16 @@ import msgspec
 
 from coordinator.backoff import Backoff
 from coordinator.kube.client import Kube, Source
-from coordinator.kube.errors import Gone, Invalid, KubeError, NotFound, TooManyRequests, Unreachable, unreachable
+from coordinator.kube.errors import (
+    Failed,
+    Gone,
+    Invalid,
+    KubeError,
+    NotFound,
+    TooManyRequests,
+    Unreachable,
+    unreachable,
+)
 from coordinator.kube.watching import Meta, WatchEvent, WatchType, meta_of
 
 log = logging.getLogger(__name__)
@@ -155,7 +164,7 @@ class Reflector(Generic[T]):
         if isinstance(error, TooManyRequests):
             delay = max(delay, error.retry_after)
         await asyncio.sleep(delay)
-        if self._position is not None and isinstance(error, Unreachable):
+        if self._position is not None and isinstance(error, Unreachable | Failed):
             await self._check_position()
 
     async def _check_position(self) -> None:

@@ -20,8 +20,9 @@ from kubernetes.aio.config.config_exception import ConfigException
 
 from coordinator.kube.errors import KubeError, Unreachable, error_of, unreachable
 
-DEADLINE: Final = 10.0
-"""Seconds for a whole call. With a stalled etcd the API server itself answers only after 34 s or more."""
+DEADLINE: Final = 12.0
+"""Seconds for a whole call. With a stalled etcd the API server itself answers only after 34 s or more; for a webhook
+that hangs it waits 10 s unless the webhook says otherwise, and then its answer names the webhook."""
 
 JSON: Final = "application/json"
 

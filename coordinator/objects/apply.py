@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from coordinator.kube.client import Kube, Propagation
-from coordinator.kube.errors import Conflict, Forbidden, Invalid, KubeError, NotFound
+from coordinator.kube.errors import Conflict, Gone, Invalid, KubeError, NotFound, TooManyRequests, Unreachable
 from coordinator.kube.limiter import Limiter
 from coordinator.kube.objects import Obj, Ref, ref_of
 from coordinator.objects.crds import crd_stands
@@ -25,6 +25,9 @@ from coordinator.objects.repairs import Repairs
 from nicfleet.names import HASH_ANNOTATION, OBJECTS_MANAGER, OFED_DRIVER_LABEL
 
 log = logging.getLogger(__name__)
+
+_CURABLE: Final = (Unreachable, TooManyRequests, Conflict, Gone)
+"""What says nothing of the object: the pass is made again. Any other answer is about this object alone."""
 
 FOREIGN_SECONDS: Final = 10.0
 """How long an object in our way is believed to be still there: it carries no label of ours, so no watch tells."""
@@ -73,7 +76,9 @@ class Applier:
             if live is None:
                 return await self._create(ref, desired)
             return await self._bring(live, desired)
-        except (Forbidden, Invalid, NotFound) as error:
+        except _CURABLE:
+            raise
+        except KubeError as error:
             return refused(ref, error)
 
     def _known_foreign(self, ref: Ref) -> Outcome | None:
@@ -164,7 +169,9 @@ class Applier:
             return Outcome(live.ref, Action.WAITING)
         try:
             gone = await self._delete(live, orphan=False)
-        except Forbidden as error:
+        except _CURABLE:
+            raise
+        except KubeError as error:
             return refused(live.ref, error)
         return Outcome(live.ref, Action.DELETED if gone else Action.WAITING)
 

@@ -2,11 +2,15 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
-from coordinator.kube.errors import KubeError, NotFound
+from coordinator.kube.errors import Failed, KubeError, NotFound
 from coordinator.kube.objects import Ref
 from coordinator.objects.live import LiveObject
 from nicfleet.reasons import Finding, Reason
+
+FAILED_SECONDS: Final = 10.0
+"""Between attempts at an object over which the API server fails: no watch tells when a webhook works again."""
 
 
 class Action(StrEnum):
@@ -38,7 +42,7 @@ class Outcome:
 
 
 def refused(ref: Ref, error: KubeError) -> Outcome:
-    """The API server does not let us write it."""
+    """The API server does not write it, or does not let us."""
     if isinstance(error, NotFound) and error.namespace_missing:
         message = f'namespace "{ref.namespace}" does not exist; create it: kubectl create namespace {ref.namespace}'
         return Outcome(ref, Action.REFUSED, Finding(Reason.NamespaceMissing, message))
@@ -47,7 +51,8 @@ def refused(ref: Ref, error: KubeError) -> Outcome:
             f"cannot apply {ref}: the cluster does not know {ref.resource.api_version} {ref.kind}; install its CRD"
         )
         return Outcome(ref, Action.REFUSED, Finding(Reason.ApplyFailed, message))
-    return Outcome(ref, Action.REFUSED, Finding(Reason.ApplyFailed, str(error)))
+    again = FAILED_SECONDS if isinstance(error, Failed) else None
+    return Outcome(ref, Action.REFUSED, Finding(Reason.ApplyFailed, str(error)), again)
 
 
 def belongs_to_another(live: LiveObject) -> Outcome:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -296,6 +296,53 @@ async def test_a_refusal_is_one_sentence_and_the_next_object_goes_on(
     assert refused.finding.reason is reason
     assert words in refused.finding.message
     assert good.action is Action.CREATED
+
+
+@pytest.fixture
+async def broken_webhook(installed: ControlPlane) -> AsyncIterator[dict[str, str]]:
+    """Objects with these labels are asked about at an address where nobody listens."""
+    labels = {"nicfleet.test/webhook": "broken"}
+    configuration = {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingWebhookConfiguration",
+        "metadata": {"name": "broken"},
+        "webhooks": [
+            {
+                "name": "broken.nicfleet.test",
+                "clientConfig": {"url": "https://127.0.0.1:1/"},
+                "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["*"], "resources": ["configmaps"]}],
+                "objectSelector": {"matchLabels": labels},
+                "failurePolicy": "Fail",
+                "sideEffects": "None",
+                "admissionReviewVersions": ["v1"],
+            }
+        ],
+    }
+    installed.apply(configuration)
+    probe = config_map("probe")
+    probe["metadata"]["labels"] = labels
+    attempt = ("create", "--dry-run=server", "-f", "-")
+    await eventually(lambda: "failed calling" in installed.kubectl(*attempt, input=json.dumps(probe), check=False))
+    yield labels
+    installed.kubectl("delete", "validatingwebhookconfiguration", "broken")
+
+
+async def test_a_webhook_that_does_not_work_holds_up_its_object_and_no_other(
+    kube: Kube, applier: Applier, policy: Obj, broken_webhook: dict[str, str]
+) -> None:
+    asked = config_map("driver", a="1")
+    asked["metadata"]["labels"] = broken_webhook
+
+    refused, good = await applier.apply([marked(asked, policy), marked(config_map("good", a="1"), policy)])
+
+    assert good.action is Action.CREATED
+    assert refused.action is Action.REFUSED
+    assert refused.finding is not None
+    assert refused.finding.reason is Reason.ApplyFailed
+    assert f"cannot apply ConfigMap {NAMESPACE}/driver:" in refused.finding.message
+    assert 'failed calling webhook "broken.nicfleet.test"' in refused.finding.message
+    assert refused.again is not None
+    assert kube.reachability.ok
 
 
 async def test_a_missing_namespace_is_named_with_the_command(installed: ControlPlane, policy: Obj) -> None:

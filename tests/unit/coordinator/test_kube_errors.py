@@ -7,6 +7,7 @@ import pytest
 
 from coordinator.kube.errors import (
     Conflict,
+    Failed,
     Forbidden,
     Gone,
     Invalid,
@@ -33,7 +34,11 @@ def body(message: str, *causes: dict[str, str], **details: str) -> bytes:
         pytest.param(410, body("too old"), Gone, id="expired"),
         pytest.param(422, body("invalid"), Invalid, id="invalid"),
         pytest.param(429, body("slow"), TooManyRequests, id="too-many"),
+        pytest.param(500, body("failed calling webhook"), Failed, id="webhook"),
         pytest.param(500, b"<html>", Unreachable, id="a-proxy-in-between"),
+        pytest.param(502, b'{"error": "bad gateway"}', Unreachable, id="a-proxy-that-speaks-json"),
+        pytest.param(503, body("the server is currently unable"), Unreachable, id="not-yet"),
+        pytest.param(504, body("Timeout"), Unreachable, id="stalled"),
         pytest.param(504, body("late", {"reason": "ResourceVersionTooLarge"}), Gone, id="position-from-the-future"),
         pytest.param(418, b"", KubeError, id="anything-else"),
     ],
