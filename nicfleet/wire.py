@@ -122,21 +122,21 @@ def from_sections(
 def _fold(
     whole: list[inventory_pb2.Function],
 ) -> tuple[inventory_pb2.Function | None, list[inventory_pb2.Function]]:
-    """Split messages into the fields that all share and, for each, the rest."""
+    """Split messages into the fields that all share and, for each, the rest.
+
+    A field is shared only if every message has it set: not known is neither 0 nor False.
+    """
     if len(whole) < 2:
         return None, whole
     common = inventory_pb2.Function()
-    for field, value in whole[0].ListFields():
-        if all(_same(message, field.name, value) for message in whole[1:]):
-            _assign(common, field.name, value)
+    first, *others = ({field.name: value for field, value in message.ListFields()} for message in whole)
+    for name, value in first.items():
+        if all(name in other and other[name] == value for other in others):
+            _assign(common, name, value)
     for message in whole:
         for field, _ in common.ListFields():
             message.ClearField(field.name)  # type: ignore[arg-type]  # the stubs want a literal name
     return common, whole
-
-
-def _same(message: Message, name: str, value: object) -> bool:
-    return bool(getattr(message, name) == value)
 
 
 def _unfold(common: inventory_pb2.Function, own: Iterable[inventory_pb2.Function]) -> Iterable[inventory_pb2.Function]:

@@ -47,6 +47,8 @@ def _drawn(hint: Any) -> st.SearchStrategy[object]:
 
 
 INVENTORIES = any_value(Inventory)
+# By themselves: a whole inventory is so large that none with two VFs on a PF is ever drawn.
+SIBLINGS = st.lists(any_value(Function, leave_out="virtual_functions"), min_size=2, max_size=3).map(tuple)
 
 
 @settings(max_examples=40)
@@ -89,6 +91,19 @@ def test_what_all_vfs_share_travels_once() -> None:
 
 def test_a_vf_without_a_driver_keeps_having_none() -> None:
     function = pf("0000:03:00.0", virtual_functions=(vf(1), vf(2, driver=None)))
+    assert wire.function_from_wire(wire.function_to_wire(function)) == function
+
+
+@settings(max_examples=40)
+@given(SIBLINGS)
+def test_round_trip_of_siblings(virtual_functions: tuple[Function, ...]) -> None:
+    function = pf("0000:03:00.0", virtual_functions=virtual_functions)
+    assert wire.function_from_wire(wire.function_to_wire(function)) == function
+
+
+def test_what_one_vf_does_not_know_is_not_taken_from_its_sibling() -> None:
+    known = vf(1, supported=False, numa_node=0, sriov_num_vfs=0)
+    function = pf("0000:03:00.0", virtual_functions=(known, vf(2), vf(3, numa_node=0)))
     assert wire.function_from_wire(wire.function_to_wire(function)) == function
 
 
