@@ -29,11 +29,13 @@ from coordinator.kube.reflector import Reflector
 from coordinator.labels.labeller import Labeller
 from coordinator.labels.wait import Unasked
 from coordinator.node_labels import NodeLabels
+from coordinator.node_views import NodeViews
 from coordinator.nodes import KubeNode
 from coordinator.objects.apply import Applier
 from coordinator.objects.index import ObjectIndex
 from coordinator.objects.live import LiveObject
 from coordinator.objects.render import Renderer
+from coordinator.pod_looks import PodLooks
 from coordinator.policy import NicClusterPolicy
 from coordinator.preflight import require_crd
 from coordinator.queue import WorkQueue
@@ -41,6 +43,7 @@ from coordinator.reconcile import Deps, Policy, Reconciler
 from coordinator.settings import Settings
 from coordinator.states.cluster import Cluster
 from coordinator.verdicts.readiness import Level
+from coordinator.verdicts.view import NodeView
 from coordinator.world import DriverWish
 from nicfleet.inventory import NodeName
 from nicfleet.names import NIC_LABEL, POLICY_NAME
@@ -49,6 +52,10 @@ log = logging.getLogger(__name__)
 
 POLICY_DELAY: Final = 0.1
 """Seconds in which causes for a pass are merged into one."""
+
+POLICY_DELAY_MOST: Final = 5.0
+_REST: Final = 3.0
+"""Times the cost of a pass: so much of the time at least is left to labels and agents."""
 
 LABEL_WORKERS: Final = 16
 """As many as the limiter ever lets write at once."""
@@ -89,6 +96,7 @@ class Coordinator:
             driver_pod=self._driver_pods.on,
             clock=_now,
         )
+        self._node_views = NodeViews(self._nodes, self._view_of)
         self._labeller = Labeller(kube, self._nodes, self._limiter, self._labels.change)
         self._reconciler = Reconciler(self._deps(settings))
         self._view = FleetView(self._fleet, _now, self._label_status, self._reconciler.status)
@@ -125,6 +133,7 @@ class Coordinator:
 
     def _node_changed(self, name: NodeName, hardware: bool) -> None:
         """The fleet knows something new of a node."""
+        self._node_views.changed(name)
         if hardware:
             self._hardware.add(name)
         self._queue.add(Key("Node", name), urgent=hardware)
@@ -139,6 +148,7 @@ class Coordinator:
             self._fleet.node_gone(NodeName(name))
         if old is not None and (new is None or old.uid != new.uid):
             self._labeller.forget(old.uid)
+        self._node_views.changed(name)
         if new is not None:
             self._fleet.node_seen(new)
 
@@ -157,11 +167,13 @@ class Coordinator:
         self._reconcile_soon()
 
     def _reconcile_soon(self) -> None:
-        self._queue.add_later(Key("NicClusterPolicy", POLICY_NAME), POLICY_DELAY)
+        delay = min(max(POLICY_DELAY, _REST * self._reconciler.cost), POLICY_DELAY_MOST)
+        self._queue.add_later(Key("NicClusterPolicy", POLICY_NAME), delay)
 
     def _relabel(self, nodes: Iterable[str] | None = None) -> None:
         """Look at the labels of these nodes, or of all."""
         for name in self._nodes if nodes is None else nodes:
+            self._node_views.changed(name)
             self._queue.add(Key("Node", name))
 
     # Who does the work.
@@ -175,6 +187,7 @@ class Coordinator:
         node = self._nodes.get(name)
         if node is None or not self._nodes.synced.is_set():
             return None
+        self._node_views.changed(name)  # also when its time to report is over
         urgent = name in self._hardware
         self._hardware.discard(name)
         if await self._labeller.sync(name, urgent=urgent):
@@ -208,13 +221,13 @@ class Coordinator:
         return Deps(
             kube=self._kube,
             policies=self._policies,
-            nodes=self._nodes,
-            expected=self._labels.expected,
+            views=self._node_views,
             index=self._index,
             fleet=self._fleet,
             applier=Applier(self._kube, self._index, self._limiter),
             events=EventRecorder(self._kube),
             driver_pods=self._driver_pods,
+            looks=PodLooks(self._kube, self._uid_of),
             render=Renderer(settings.templates),
             cluster=Cluster(
                 settings.namespace, settings.cni_bin_dir, settings.cni_network_dir, settings.ofed_init_image, ()
@@ -227,6 +240,16 @@ class Coordinator:
 
     def _reflectors(self) -> tuple[Reflector[Any], ...]:
         return (self._nodes, self._policies, *self._index.reflectors)
+
+    def _view_of(self, node: KubeNode) -> NodeView:
+        """With the labels that the Node is about to get: a pass decides by what is known."""
+        snapshot = self._fleet.snapshot(NodeName(node.name))
+        expected = self._labels.expected(node)
+        return NodeView(expected, snapshot.facts, snapshot.live) if snapshot else NodeView(expected)
+
+    def _uid_of(self, ref: Ref) -> str | None:
+        live = self._index.get(ref)
+        return live.uid if live is not None else None
 
     def _label_status(self, name: NodeName) -> LabelStatus | None:
         node = self._nodes.get(name)

@@ -9,7 +9,7 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
@@ -22,11 +22,12 @@ from coordinator.kube.client import Kube
 from coordinator.kube.objects import NIC_CLUSTER_POLICY, Ref, ref_of
 from coordinator.kube.recorder import EventRecorder, Regarding
 from coordinator.kube.reflector import Reflector
-from coordinator.nodes import KubeNode
+from coordinator.node_views import NodeViews
 from coordinator.objects.apply import Applier
 from coordinator.objects.desired import Render
 from coordinator.objects.index import ObjectIndex
 from coordinator.objects.outcome import Action, Outcome
+from coordinator.pod_looks import PodLooks
 from coordinator.policy import NicClusterPolicy
 from coordinator.states import STATES
 from coordinator.states.cluster import Cluster
@@ -40,10 +41,9 @@ from coordinator.verdicts.status import (
     policy_status,
     urgent,
 )
-from coordinator.verdicts.view import LiveWorkload, NodeView, StateView
+from coordinator.verdicts.view import LiveWorkload, StateView
 from coordinator.workloads import Workload
-from coordinator.world import WORKLOADS, Detail, Plan, World, incomplete, plan, state_views
-from nicfleet.inventory import NodeName
+from coordinator.world import WORKLOADS, Detail, Plan, World, incomplete, plan, state_views, with_details
 from nicfleet.names import POLICY_NAME, STATUS_MANAGER
 
 log = logging.getLogger(__name__)
@@ -66,14 +66,13 @@ class Deps:
 
     kube: Kube
     policies: Reflector[Policy]
-    nodes: Reflector[KubeNode]
-    expected: Callable[[KubeNode], KubeNode]
-    """The Node with the labels that it is about to get."""
+    views: NodeViews
     index: ObjectIndex
     fleet: Fleet
     applier: Applier
     events: EventRecorder
     driver_pods: DriverPods
+    looks: PodLooks
     render: Render
     cluster: Cluster
     clock: Callable[[], datetime]
@@ -87,6 +86,8 @@ class Reconciler:
         self._judged: dict[str, PolicyStatus] = {}
         self._announcers: defaultdict[str, Announcer] = defaultdict(Announcer)
         self._written_at = float("-inf")
+        self.cost = 0.0
+        """CPU seconds of the last pass, with what else ran meanwhile: passes should follow each other more slowly."""
 
     def status(self, name: str) -> PolicyStatus | None:
         """The latest verdict, with every node behind each finding; for views."""
@@ -113,19 +114,20 @@ class Reconciler:
         return await self._pass(policy, parsed)
 
     async def _pass(self, policy: Policy, parsed: NicClusterPolicy) -> float | None:
-        deps = self._deps
+        deps, began = self._deps, time.thread_time()
         settled = deps.fleet.settled(deps.clock())  # of the moment that the plan is made from: a pass takes a while
-        world = self._gather(parsed)
+        world = World(parsed, deps.views.all(), self._workloads())
         planned = plan(world, deps.cluster, deps.render)
         outcomes = await self._apply(world, planned)
-        world = self._gather(parsed)  # our own writes are known by now
-        details = await self._look_into(incomplete(state_views(world, planned, outcomes, {})))
-        views = state_views(world, planned, outcomes, details)
+        world = replace(world, workloads=self._workloads())  # our own writes are known by now
+        views = state_views(world, planned, outcomes)
+        views = with_details(views, await self._look_into(incomplete(views)))
         pods_remain = await deps.driver_pods.update(views, asked=parsed.spec.ofed_driver is not None)
         await self._tell_repairs(policy, outcomes)
-        return await self._conclude(
-            policy, views, _sooner(_soonest(outcomes), WAITING_SECONDS if pods_remain else None), settled=settled
-        )
+        again = _sooner(_soonest(outcomes), WAITING_SECONDS if pods_remain else None)
+        again = await self._conclude(policy, views, again, settled=settled)
+        self.cost = time.thread_time() - began
+        return again
 
     async def _remove(self, name: str) -> float | None:
         """The policy is gone: so are its objects. The garbage collector may take half a minute to hear of them."""
@@ -134,16 +136,10 @@ class Reconciler:
         pods_remain = await self._deps.driver_pods.update((), asked=False)
         return WAITING_SECONDS if any(gone) or pods_remain else None
 
-    def _gather(self, policy: NicClusterPolicy) -> World:
-        """All reads; nothing here waits."""
-        fleet, index = self._deps.fleet, self._deps.index
-        nodes = {}
-        for node in map(self._deps.expected, self._deps.nodes.values()):
-            snapshot = fleet.snapshot(NodeName(node.name))
-            nodes[node.name] = NodeView(node, snapshot.facts, snapshot.live) if snapshot else NodeView(node)
-        live = (item for state in STATES for item in index.of_state(state.name))
-        workloads = {item.ref: item.workload for item in live if item.workload and item.ref.kind in WORKLOADS}
-        return World(policy, nodes, workloads)
+    def _workloads(self) -> dict[Ref, Workload]:
+        """What runs for the states, as the watches have it."""
+        live = (item for state in STATES for item in self._deps.index.of_state(state.name))
+        return {item.ref: item.workload for item in live if item.workload and item.ref.kind in WORKLOADS}
 
     async def _apply(self, world: World, planned: Plan) -> dict[str, tuple[Outcome, ...]]:
         """Write every state's objects and remove what is left over; a state that cannot be rendered stays as it is."""
@@ -162,18 +158,8 @@ class Reconciler:
     async def _look_into(self, workloads: Iterable[LiveWorkload]) -> dict[Ref, Detail]:
         """Ask about the workloads that are not complete."""
         seen = [(Ref(w.kind, w.namespace, w.name), w.live) for w in workloads if w.live is not None]
-        details = await asyncio.gather(*(self._detail(ref, live) for ref, live in seen))
+        details = await asyncio.gather(*(self._deps.looks.look(ref, live) for ref, live in seen))
         return {ref: detail for (ref, _), detail in zip(seen, details, strict=True)}
-
-    async def _detail(self, ref: Ref, workload: Workload) -> Detail:
-        """The Pods and, where some are missing, the latest refusal: no Pod and no condition tells of those."""
-        selector = ",".join(f"{key}={value}" for key, value in sorted(workload.selector.items()))
-        pods = await self._deps.kube.pods(ref.namespace, selector)
-        live = self._deps.index.get(ref)
-        if live is None or len(pods) >= workload.desired:
-            return Detail(pods)
-        events = await self._deps.kube.events(ref.namespace, f"involvedObject.uid={live.uid},reason=FailedCreate")
-        return Detail(pods, events[-1].message if events else "")
 
     async def _conclude(
         self, policy: Policy, views: tuple[StateView, ...], again: float | None, *, settled: bool

@@ -4,8 +4,9 @@
 `state_views` puts the plan, what became of it, and the nodes together for the checks of readiness.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final, Self
 
 from coordinator.kube.objects import Obj, Ref, ref_of
@@ -27,6 +28,9 @@ DRIVER_STATE: Final = "state-OFED"
 
 DRIVER_SYSTEMS: Final = ("rhcos", "rhel", "sles", "ubuntu")
 """os-release IDs for which driver images are published."""
+
+_PLACING: Final = ("nodeSelector", "affinity", "tolerations", "hostNetwork")
+"""What of a Pod spec decides where its Pods may be."""
 
 WORKLOADS: Final = frozenset({"DaemonSet", "Deployment"})
 
@@ -121,11 +125,9 @@ class DriverWish:
         return self.request
 
 
-def state_views(
-    world: World, planned: Plan, outcomes: Mapping[str, tuple[Outcome, ...]], details: Mapping[Ref, Detail]
-) -> tuple[StateView, ...]:
+def state_views(world: World, planned: Plan, outcomes: Mapping[str, tuple[Outcome, ...]]) -> tuple[StateView, ...]:
     """One view per state that upstream has, in its order; of those this version cannot deploy too."""
-    kube = [node.kube for node in world.nodes.values()]
+    places = Places([node.kube for node in world.nodes.values()])
     views = []
     for name, state in planned.states.items():
         done = outcomes.get(name, ())
@@ -137,7 +139,7 @@ def state_views(
                 asked=state.asked,
                 nodes=world.nodes,
                 workloads=tuple(
-                    _live_workload(obj, world.workloads, kube, details, written)
+                    _live_workload(obj, world.workloads, places, written)
                     for obj in state.objects
                     if obj["kind"] in WORKLOADS
                 ),
@@ -162,37 +164,52 @@ def incomplete(views: Iterable[StateView]) -> tuple[LiveWorkload, ...]:
     return tuple(workload for view in views for workload in view.workloads if workload.live and not workload.rolled_out)
 
 
-def _live_workload(
-    obj: Obj,
-    live: Mapping[Ref, Workload],
-    nodes: Iterable[KubeNode],
-    details: Mapping[Ref, Detail],
-    written: set[Ref],
-) -> LiveWorkload:
+def with_details(views: Iterable[StateView], details: Mapping[Ref, Detail]) -> tuple[StateView, ...]:
+    """The views with what was asked about some of their workloads."""
+
+    def detailed(workload: LiveWorkload) -> LiveWorkload:
+        detail = details.get(Ref(workload.kind, workload.namespace, workload.name))
+        return replace(workload, pods=detail.pods, refusal=detail.refusal) if detail else workload
+
+    return tuple(replace(view, workloads=tuple(map(detailed, view.workloads))) for view in views)
+
+
+class Places:
+    """Where Pods belong among these Nodes. Workloads that ask for the same are answered once."""
+
+    def __init__(self, nodes: Sequence[KubeNode]) -> None:
+        self._nodes = nodes
+        self._found: dict[str, Placement] = {}
+
+    def of(self, pod_spec: Mapping[str, Any]) -> Placement:
+        """As `place` says."""
+        asked = json.dumps([pod_spec.get(key) for key in _PLACING], sort_keys=True)
+        if asked not in self._found:
+            self._found[asked] = place(pod_spec, self._nodes)
+        return self._found[asked]
+
+    def waiting(self, pod_spec: Mapping[str, Any]) -> tuple[str, ...]:
+        """The nodes that only the wait label keeps out."""
+        selector = dict(pod_spec.get("nodeSelector") or {})
+        if selector.pop(WAIT_LABEL, None) is None:
+            return ()
+        free = self.of({**pod_spec, "nodeSelector": selector}).admitted
+        return tuple(sorted(set(free) - set(self.of(pod_spec).admitted)))
+
+
+def _live_workload(obj: Obj, live: Mapping[Ref, Workload], places: Places, written: set[Ref]) -> LiveWorkload:
     ref = ref_of(obj)
     pod_spec: Mapping[str, Any] = obj["spec"]["template"]["spec"]
-    placement, detail = place(pod_spec, nodes), details.get(ref, Detail())
     return LiveWorkload(
         kind=ref.kind,
         namespace=ref.namespace,
         name=ref.name,
         pod_spec=pod_spec,
-        placement=placement,
-        waiting=_waiting(pod_spec, placement.admitted, nodes),
+        placement=places.of(pod_spec),
+        waiting=places.waiting(pod_spec),
         live=live.get(ref),
-        pods=detail.pods,
-        refusal=detail.refusal,
         just_applied=ref in written,
     )
-
-
-def _waiting(pod_spec: Mapping[str, Any], admitted: tuple[str, ...], nodes: Iterable[KubeNode]) -> tuple[str, ...]:
-    """The nodes that only the wait label keeps out."""
-    selector = dict(pod_spec.get("nodeSelector") or {})
-    if selector.pop(WAIT_LABEL, None) is None:
-        return ()
-    free = place({**pod_spec, "nodeSelector": selector}, nodes).admitted
-    return tuple(sorted(set(free) - set(admitted)))
 
 
 def _unbuilt(world: World, name: str, section: str | None) -> StateView:

@@ -1,0 +1,46 @@
+"""What the Pods of an incomplete workload say. Pods are not watched, and not listed more often than they are worth."""
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from coordinator.kube.client import Kube
+from coordinator.kube.objects import Ref
+from coordinator.workloads import Pod, Workload
+from coordinator.world import Detail
+
+LEAST_SECONDS: Final = 0.2
+PODS_PER_SECOND: Final = 500
+"""A list of ten thousand Pods is good for twenty seconds: what is said of them changes slowly, and each costs 35 µs."""
+
+
+class PodLooks:
+    """The latest look at each workload, taken anew when it is too old. Raises KubeError as Kube does."""
+
+    def __init__(self, kube: Kube, uid: Callable[[Ref], str | None]) -> None:
+        """`uid` answers with an object's uid, None when it is not there."""
+        self._kube = kube
+        self._uid = uid
+        self._good_until: dict[Ref, tuple[float, Detail]] = {}
+
+    async def look(self, ref: Ref, workload: Workload) -> Detail:
+        """The Pods and, where some are missing, the latest refusal: no Pod and no condition tells of those."""
+        now = time.monotonic()
+        self._good_until = {key: taken for key, taken in self._good_until.items() if taken[0] > now}
+        if ref in self._good_until:
+            return self._good_until[ref][1]
+        detail = await self._detail(ref, workload)
+        self._good_until[ref] = time.monotonic() + LEAST_SECONDS + len(detail.pods) / PODS_PER_SECOND, detail
+        return detail
+
+    async def _detail(self, ref: Ref, workload: Workload) -> Detail:
+        selector = ",".join(f"{key}={value}" for key, value in sorted(workload.selector.items()))
+        pods = await self._kube.pods(ref.namespace, selector)
+        return Detail(pods, await self._refusal(ref, workload, pods))
+
+    async def _refusal(self, ref: Ref, workload: Workload, pods: tuple[Pod, ...]) -> str:
+        uid = self._uid(ref)
+        if uid is None or len(pods) >= workload.desired:
+            return ""
+        events = await self._kube.events(ref.namespace, f"involvedObject.uid={uid},reason=FailedCreate")
+        return events[-1].message if events else ""
