@@ -40,22 +40,31 @@ def place(pod_spec: Mapping[str, Any], nodes: Iterable[KubeNode]) -> Placement:
     """Sort Nodes by what a Pod spec says of them; Nodes that the selector does not match are in neither part."""
     admitted: list[str] = []
     tainted: dict[str, Taint] = {}
+    selector = tuple((pod_spec.get("nodeSelector") or {}).items())
     for node in nodes:
-        if not matches(pod_spec, node):
-            continue
-        taint = untolerated(pod_spec, node.taints)
-        if taint is None:
-            admitted.append(node.name)
+        # Ten thousand Nodes times every workload: a label tells most apart, so that is asked first, and plainly.
+        labels = node.labels
+        for key, value in selector:
+            if labels.get(key) != value:
+                break
         else:
-            tainted[node.name] = taint
+            if not _affine(pod_spec, node):
+                continue
+            taint = untolerated(pod_spec, node.taints) if node.taints else None
+            if taint is None:
+                admitted.append(node.name)
+            else:
+                tainted[node.name] = taint
     return Placement(tuple(sorted(admitted)), dict(sorted(tainted.items())))
 
 
 def matches(pod_spec: Mapping[str, Any], node: KubeNode) -> bool:
     """Whether node selector and required node affinity choose the Node."""
     selector: Mapping[str, str] = pod_spec.get("nodeSelector") or {}
-    if any(node.labels.get(key) != value for key, value in selector.items()):
-        return False
+    return all(node.labels.get(key) == value for key, value in selector.items()) and _affine(pod_spec, node)
+
+
+def _affine(pod_spec: Mapping[str, Any], node: KubeNode) -> bool:
     affinity = (pod_spec.get("affinity") or {}).get("nodeAffinity") or {}
     required = affinity.get("requiredDuringSchedulingIgnoredDuringExecution")
     if not required:
