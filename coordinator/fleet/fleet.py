@@ -15,6 +15,7 @@ from coordinator.fleet.held import Held, Report, Section, hold, pack_module_use
 from coordinator.fleet.identity import Identity
 from coordinator.nodes import KubeNode
 from nicfleet.inventory import NodeName
+from nicfleet.names import NIC_LABEL
 from nicfleet.reasons import Finding, Reason
 from nicfleet.v1 import fleet_pb2, view_pb2
 
@@ -84,9 +85,9 @@ class Fleet:
         self._clock = clock
         self._on_change = on_change
         self._entries: dict[NodeName, _Entry] = {}
-        self._synced = False
-        # Nodes that have not reported, each with the end of its time to do so. In order of those ends, as nodes are
-        # entered when they appear: the last one decides.
+        self._synced: datetime | None = None
+        # Nodes that hold up the fleet until they report, each with the end of its time to do so. In order of those
+        # ends, as nodes are entered when they appear: the last one decides.
         self._awaited: dict[NodeName, datetime] = {}
 
     # The API side.
@@ -98,10 +99,10 @@ class Fleet:
         before, entry.node = entry.node, node
         if before is not None and replace(before, resource_version=node.resource_version) == node:
             return
-        if before is None and entry.report is None:
-            self._awaited[name] = self._clock() + SETTLE_TIME
         if before is None:
             entry.since = self._clock()
+            if entry.report is None and self._is_waited_for(node, entry.since):
+                self._awaited[name] = entry.since + SETTLE_TIME
         self._on_change(name, False)
 
     def node_gone(self, name: NodeName) -> None:
@@ -117,7 +118,7 @@ class Fleet:
 
     def nodes_synced(self) -> None:
         """Every Node that exists has been seen: from now on absence means something."""
-        self._synced = True
+        self._synced = self._clock()
         for name in [name for name, entry in self._entries.items() if entry.node is None]:
             self._forget_if_gone(name, self._entries[name])
             self._on_change(name, False)
@@ -205,16 +206,20 @@ class Fleet:
         return entry.report.inventory() if entry and entry.report else None
 
     def settled(self, now: datetime) -> bool:
-        """Each Node has reported, or its time to do so has passed. Never before all Nodes are seen."""
-        return self._synced and self.next_settle(now) is None
+        """Each Node that counts has reported, or its time to do so has passed. Never before all Nodes are seen.
+
+        At the start every Node counts; later only those that come with the NIC label. Else a cluster whose new Nodes
+        never have an agent, as virtual ones, would be unsettled for ever.
+        """
+        return self._synced is not None and self.next_settle(now) is None
 
     def next_settle(self, now: datetime) -> datetime | None:
-        """When the fleet settles at the latest, if no further Node appears; None when no time is running."""
+        """When the fleet settles at the latest, if no further Node counts; None when no time is running."""
         last = next(reversed(self._awaited.values()), None)
         return last if last is not None and last > now else None
 
     def awaited(self, now: datetime) -> tuple[NodeName, ...]:
-        """The Nodes whose agent still has time to report, sorted."""
+        """The Nodes that hold up the fleet: their agents still have time to report. Sorted."""
         return tuple(sorted(name for name, until in self._awaited.items() if until > now))
 
     def node_settles(self, name: NodeName, now: datetime) -> datetime | None:
@@ -223,12 +228,17 @@ class Fleet:
         A silent agent has as long to come back as a new one to report: rolling the agents moves no label.
         """
         entry = self._entries.get(name)
-        if entry is None or entry.live:
+        if entry is None or entry.live or (entry.node is None and entry.report is None):
             return None
-        until = entry.since + SETTLE_TIME if entry.report else self._awaited.get(name)
-        return until if until is not None and until > now else None
+        until = entry.since + SETTLE_TIME
+        return until if until > now else None
 
     # Inside.
+
+    def _is_waited_for(self, node: KubeNode, now: datetime) -> bool:
+        """Whether the fleet waits for the agent of a Node that appears now."""
+        starting = self._synced is None or now < self._synced + SETTLE_TIME
+        return starting or node.labels.get(NIC_LABEL) == "true"
 
     def _entry(self, name: NodeName) -> _Entry:
         entry = self._entries.get(name)
@@ -237,7 +247,7 @@ class Fleet:
         return entry
 
     def _connection(self, entry: _Entry) -> Connection:
-        if entry.node is None and self._synced:
+        if entry.node is None and self._synced is not None:
             return Connection.GONE
         if entry.live:
             return Connection.CONNECTED
@@ -249,7 +259,7 @@ class Fleet:
         return entry.refused[1]
 
     def _forget_if_gone(self, name: NodeName, entry: _Entry) -> None:
-        if self._synced and entry.node is None and not entry.stream:
+        if self._synced is not None and entry.node is None and not entry.stream:
             del self._entries[name]
 
     def _set_live(self, entry: _Entry, live: bool) -> bool:

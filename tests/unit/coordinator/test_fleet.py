@@ -8,6 +8,7 @@ import pytest
 from coordinator.fleet import bounds
 from coordinator.fleet.fleet import REFUSAL_SHOWN, SETTLE_TIME, Connection, Fleet
 from nicfleet.inventory import Inventory, ModuleUse, NodeName
+from nicfleet.names import NIC_LABEL
 from nicfleet.reasons import Reason
 from nicfleet.wire import from_wire
 from tests.unit.coordinator.inventories import connectx6dx, inventory, kube_node, node, ofed, virtual_function
@@ -240,6 +241,27 @@ class TestSettled:
         assert not world.fleet.settled(until - timedelta(seconds=1))
         assert world.fleet.settled(until)
         assert world.fleet.awaited(START + SETTLE_TIME) == ("worker-2",)
+
+    def test_after_the_start_only_nodes_with_a_nic_hold_up_the_fleet(self, world: World) -> None:
+        """One virtual node per minute shall not keep it unsettled for ever, and each has its own time all the same."""
+        world.passes(seconds=SETTLE_TIME.total_seconds())
+        world.fleet.node_seen(kube_node("virtual"))
+        assert world.fleet.settled(world.now)
+        assert world.fleet.awaited(world.now) == ()
+        assert world.fleet.node_settles(NodeName("virtual"), world.now) == world.now + SETTLE_TIME
+        world.fleet.node_seen(kube_node("worker-2", labels={NIC_LABEL: "true"}))
+        assert not world.fleet.settled(world.now)
+        assert world.fleet.awaited(world.now) == ("worker-2",)
+        world.report(name="worker-2")
+        assert world.fleet.settled(world.now)
+
+    def test_new_nodes_without_agents_do_not_prolong_the_start_for_ever(self) -> None:
+        world = World()
+        world.fleet.nodes_synced()
+        for number in range(10):
+            world.fleet.node_seen(kube_node(f"virtual-{number}"))
+            world.passes(seconds=SETTLE_TIME.total_seconds() / 2)
+        assert world.fleet.settled(world.now)
 
     def test_a_deleted_node_is_not_waited_for(self, world: World) -> None:
         world.fleet.node_gone(NAME)
