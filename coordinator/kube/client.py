@@ -11,7 +11,7 @@ from coordinator.kube.errors import unreachable
 from coordinator.kube.objects import EVENT, POD, Obj, Ref, Resource, ref_of
 from coordinator.kube.pods import EventNote, decode_events, decode_pods
 from coordinator.kube.transport import JSON, Call, Reachability, Transport, configuration_of
-from coordinator.kube.watching import WatchEvent, watch_events
+from coordinator.kube.watching import ResourceVersion, WatchEvent, watch_events
 from coordinator.workloads import Pod
 
 PAGE_SIZE: Final = 500
@@ -36,7 +36,7 @@ class Source:
 
 
 class _ListMeta(msgspec.Struct, frozen=True, rename="camel"):
-    resource_version: str
+    resource_version: ResourceVersion
     continue_: str = msgspec.field(default="", name="continue")
 
 
@@ -51,6 +51,10 @@ class Page(msgspec.Struct, frozen=True):
     @property
     def last(self) -> bool:
         return not self.metadata.continue_
+
+    @property
+    def version(self) -> int:
+        return int(self.metadata.resource_version)
 
 
 _decode_page = msgspec.json.Decoder(Page).decode

@@ -38,8 +38,9 @@ NODE: Final = Resource("Node", "", "v1", "nodes", namespaced=False)
 POD: Final = Resource("Pod", "", "v1", "pods")
 EVENT: Final = Resource("Event", "", "v1", "events")
 NIC_CLUSTER_POLICY: Final = Resource(
-    "NicClusterPolicy", "mellanox.com", "v1alpha1", "nicclusterpolicies", namespaced=False, optional=True
+    "NicClusterPolicy", "mellanox.com", "v1alpha1", "nicclusterpolicies", namespaced=False
 )
+"""Not optional, though a CRD's: a server that begins may answer 404, and no policy means that everything is removed."""
 
 DEPLOYABLE: Final = (
     Resource("ServiceAccount", "", "v1", "serviceaccounts"),

@@ -10,7 +10,6 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
 from random import Random
 from typing import Final, Generic, TypeVar
 
@@ -18,6 +17,7 @@ import msgspec
 
 from coordinator.backoff import Backoff
 from coordinator.kube.client import Kube, Source
+from coordinator.kube.entries import Entry, differs, newer
 from coordinator.kube.errors import (
     Failed,
     Gone,
@@ -48,14 +48,7 @@ UNKNOWN_KIND_SECONDS: Final = 30.0
 """How often to look for a kind whose CRD is not installed."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry(Generic[T]):
-    uid: str
-    version: int
-    value: T
-
-
-_Listing = dict[str, _Entry[T] | None]
+_Listing = dict[str, Entry[T] | None]
 """A list that grows: decoded at once, as 10,000 Nodes are 200 MB of JSON. None: there, but not understood."""
 
 
@@ -85,9 +78,9 @@ class Reflector(Generic[T]):
         self._random = random
         self._quiet_seconds = quiet_seconds
         self._backoff = Backoff(random, ceiling=30.0)
-        self._entries: dict[str, _Entry[T]] = {}
+        self._entries: dict[str, Entry[T]] = {}
         self._written: set[str] = set()  # keys learned from our own writes since the current list began
-        self._position: str | None = None
+        self._position: int | None = None
         self._sends_initial_events = True
 
     def __getitem__(self, key: str) -> T:
@@ -112,8 +105,10 @@ class Reflector(Generic[T]):
     def learn(self, raw: bytes) -> T:
         """Take in the API server's answer to our own write, before the watch tells of it."""
         meta, value = meta_of(raw), self._decode(raw)
-        self._written.add(meta.key)
-        self._store(meta.key, _Entry(meta.uid, int(meta.resource_version), value))
+        new = Entry(meta.uid, meta.version, value)
+        if newer(new, self._entries.get(meta.key), self._position):
+            self._written.add(meta.key)
+            self._store(meta.key, new)
         return value
 
     def forget(self, key: str, uid: str) -> None:
@@ -181,13 +176,19 @@ class Reflector(Generic[T]):
         """The paged list; complete or it raises."""
         self._written.clear()
         found: _Listing[T] = {}
-        version = ""
         async for page in self._kube.pages(self.source):
             for raw in page.items or ():
-                meta = meta_of(raw)
+                meta = self._listed(raw)
                 found[meta.key] = self._entry(meta, raw)
-            version = page.metadata.resource_version
-        self._replace(found, version)
+            if page.last:
+                self._replace(found, page.version)
+
+    def _listed(self, raw: msgspec.Raw) -> Meta:
+        """Raises Unreachable for an item that is not readable: the list then proves nobody's absence."""
+        try:
+            return meta_of(raw)
+        except ValueError as error:
+            raise unreachable("list", str(self.source), f"an item is not readable: {error}") from error
 
     async def _watch(self) -> None:
         listing: _Listing[T] | None = None
@@ -196,7 +197,8 @@ class Reflector(Generic[T]):
             self._written.clear()
         silence, tick = 0.0, min(STALL_SECONDS, self._quiet_seconds / 2)
         seconds = self._random.randint(*WATCH_SECONDS)
-        events = self._kube.watch(self.source, self._position, timeout_seconds=seconds, tick=tick)
+        since = None if self._position is None else str(self._position)
+        events = self._kube.watch(self.source, since, timeout_seconds=seconds, tick=tick)
         async with aclosing(events):
             async for event in events:
                 if event.type is WatchType.QUIET:
@@ -223,7 +225,7 @@ class Reflector(Generic[T]):
             return None
         if event.type is WatchType.BOOKMARK:
             if event.initial_end:
-                self._replace(listing, event.meta.resource_version)
+                self._replace(listing, event.meta.version)
                 return None
         elif event.type is WatchType.DELETED:
             listing.pop(event.meta.key, None)
@@ -232,52 +234,54 @@ class Reflector(Generic[T]):
         return listing
 
     def _apply(self, event: WatchEvent) -> None:
-        key, version = event.meta.key, event.meta.resource_version
+        key, version = event.meta.key, event.meta.version
+        entry = self._entries.get(key)
         if event.type is WatchType.DELETED:
-            entry = self._entries.get(key)
-            if entry is not None and entry.version <= int(version):
+            if entry is not None and entry.version <= version:
                 self._drop(key)
-        elif event.type is not WatchType.BOOKMARK and (new := self._entry(event.meta, event.raw)) is not None:
-            self._store(key, new)
+        elif event.type is not WatchType.BOOKMARK:
+            new = self._entry(event.meta, event.raw)
+            if new is not None and newer(new, entry, None):  # our own writes are known from their answers
+                self._store(key, new)
         self._position = version
 
-    def _replace(self, found: _Listing[T], version: str) -> None:
+    def _replace(self, found: _Listing[T], version: int) -> None:
         """A complete list has come. What it lacks is gone, unless we wrote it after the list was made."""
-        listed_at = int(version)
         for key in [key for key in self._entries if key not in found]:
-            if not (key in self._written and self._entries[key].version > listed_at):
+            if not (key in self._written and self._entries[key].version > version):
                 self._drop(key)
         for key, new in found.items():
-            if new is not None:
-                # A restored server counts from an older number: a complete list counts more than what we had.
-                self._store(key, new, even_older=key not in self._written)
+            known = self._entries.get(key)
+            if new is not None and (newer(new, known, None) if key in self._written else differs(new, known)):
+                self._store(key, new)
         self._position = version
         self._in_step()
 
-    def _entry(self, meta: Meta, raw: bytes | msgspec.Raw) -> _Entry[T] | None:
+    def _entry(self, meta: Meta, raw: bytes | msgspec.Raw) -> Entry[T] | None:
         """The decoded object; None for one that we cannot read, of which what was known is kept.
 
         It must not blind us to all the others.
         """
         try:
-            return _Entry(meta.uid, int(meta.resource_version), self._decode(raw))
-        except msgspec.MsgspecError:
+            return Entry(meta.uid, meta.version, self._decode(raw))
+        except Exception:
             log.exception("object not understood", extra={"key": meta.key, "kind": self.source.resource.kind})
             return None
 
-    def _store(self, key: str, new: _Entry[T], *, even_older: bool = False) -> None:
+    def _store(self, key: str, new: Entry[T]) -> None:
         old = self._entries.get(key)
-        if old is not None and old.uid == new.uid and not self._is_news(old, new, even_older):
-            return  # known already: our own writes are learned from their answers
         self._entries[key] = new
-        self._on_change(key, old.value if old else None, new.value)
-
-    @staticmethod
-    def _is_news(old: _Entry[T], new: _Entry[T], even_older: bool) -> bool:
-        return new.version > old.version or (even_older and new.version < old.version)
+        self._tell(key, old.value if old else None, new.value)
 
     def _drop(self, key: str) -> None:
-        self._on_change(key, self._entries.pop(key).value, None)
+        self._tell(key, self._entries.pop(key).value, None)
+
+    def _tell(self, key: str, old: T | None, new: T | None) -> None:
+        """What goes wrong with one object must not end the watch of all the others."""
+        try:
+            self._on_change(key, old, new)
+        except Exception:
+            log.exception("change not handled", extra={"key": key, "kind": self.source.resource.kind})
 
     def _in_step(self) -> None:
         if self.failing_since is not None:

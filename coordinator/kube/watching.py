@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Annotated, Final
 
 import aiohttp
 import msgspec
@@ -12,6 +12,9 @@ import msgspec
 from coordinator.kube.errors import Status, error_of_status, unreachable
 
 _INITIAL_END: Final = "k8s.io/initial-events-end"
+
+
+ResourceVersion = Annotated[str, msgspec.Meta(pattern=r"^[0-9]+$")]
 
 
 class WatchType(StrEnum):
@@ -28,10 +31,15 @@ class WatchType(StrEnum):
 class Meta(msgspec.Struct, frozen=True, rename="camel"):
     """The metadata by which any object is filed."""
 
+    resource_version: ResourceVersion
     name: str = ""
     namespace: str = ""
     uid: str = ""
-    resource_version: str = ""
+
+    @property
+    def version(self) -> int:
+        """Of one kind, the greater is the later."""
+        return int(self.resource_version)
 
     @property
     def key(self) -> str:
@@ -65,13 +73,15 @@ class WatchEvent:
     """This bookmark ends the initial list: what has not been sent by now does not exist."""
 
 
-_OPENED: Final = WatchEvent(WatchType.OPENED, Meta(), b"")
-_QUIET: Final = WatchEvent(WatchType.QUIET, Meta(), b"")
+_NOTHING: Final = Meta(resource_version="0")
+_OPENED: Final = WatchEvent(WatchType.OPENED, _NOTHING, b"")
+_QUIET: Final = WatchEvent(WatchType.QUIET, _NOTHING, b"")
 _decode_line = msgspec.json.Decoder(_Line).decode
 _decode_meta = msgspec.json.Decoder(_OnlyMeta).decode
 
 
 def meta_of(raw: bytes | msgspec.Raw) -> Meta:
+    """Raises msgspec.ValidationError, a ValueError, for what is no object."""
     return _decode_meta(raw).metadata
 
 

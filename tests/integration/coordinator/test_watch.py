@@ -228,6 +228,34 @@ async def test_our_own_write_is_known_before_the_watch_tells_of_it(
     assert live.labels["changed"] == "yes"
 
 
+async def test_the_answer_to_a_write_that_comes_after_the_deletion_revives_nothing(
+    installed: ControlPlane, kube: Kube, seen: Seen
+) -> None:
+    patch = [{"op": "add", "path": "/metadata/labels/changed", "value": "yes"}]
+    answer = await kube.json_patch(Ref("ConfigMap", NAMESPACE, "a"), patch, manager="test")
+    delete(installed, "a")
+    await eventually(lambda: seen.gone == ["a"])
+
+    seen.reflector.learn(answer)
+
+    assert seen.names == set(NAMES) - {"a"}
+
+
+async def test_who_hears_of_changes_may_fail_and_the_watch_goes_on(
+    installed: ControlPlane, kube: Kube, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(key: str, old: LiveObject | None, new: LiveObject | None) -> None:
+        raise ZeroDivisionError
+
+    reflector = Reflector(kube, SOURCE, decode, fail, Random(1))
+    async with running(reflector.run()):
+        await eventually(reflector.synced.is_set)
+        delete(installed, "a")
+        await eventually(lambda: f"{NAMESPACE}/a" not in reflector)
+
+    assert {getattr(record, "key", "") for record in caplog.records} == {f"{NAMESPACE}/{name}" for name in NAMES}
+
+
 async def test_a_server_that_does_not_answer_is_reported_within_the_deadline(
     proxy: tuple[Proxy, Kube], kubeconfig: Path, tmp_path: Path
 ) -> None:
