@@ -47,12 +47,6 @@ class Holder:
     references: int | None = None
     users: tuple[str, ...] = ()
 
-    def __str__(self) -> str:
-        if self.references is None:
-            return self.module
-        users = f" by {', '.join(self.users)}" if self.users else ""
-        return f"{self.module} ({self.references} references{users})"
-
 
 @dataclass(frozen=True, slots=True)
 class DriverFacts:

@@ -4,7 +4,7 @@ Only the state that asks for a driver has a `DriverRequest`; for every other sta
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from coordinator.fleet.driver import Holder, HolderKind
@@ -44,18 +44,26 @@ def labels_incomplete(view: StateView) -> Finding | None:
 
 
 def driver_held(view: StateView) -> Finding | None:
-    """The driver container refuses to start, or fails, because something uses the modules it must replace."""
-    nodes: defaultdict[str, set[str]] = defaultdict(set)
+    """The driver container refuses to start, or fails, because something uses the modules it must replace.
+
+    Use counts move all the time, and the sentence shall not: nodes go together by the modules in use, and of each
+    module it tells all users on these nodes and the magnitude of the highest count.
+    """
+    held: defaultdict[tuple[tuple[str, ...], str], dict[str, list[Holder]]] = defaultdict(dict)
     for workload, name, facts in _failing(view):
-        holders = [holder for holder in facts.driver.holders if _holds(holder, workload)]
-        if holders:
+        found = (holder for holder in facts.driver.holders if _holds(holder, workload))
+        if holders := sorted(found, key=lambda holder: holder.module):
             settings = ", ".join(f"{key} is {_env(workload, key) or 'not set'}" for key in _UNLOAD.values())
-            nodes[f"{', '.join(map(str, holders))} in use on {{nodes}} ({settings})"].add(name)
-    for sentence in sorted(nodes):
-        return Finding.about(
-            Reason.DriverHeld, f"the driver cannot be reloaded: {sentence}; stop what uses it", nodes[sentence]
-        )
-    return None
+            held[tuple(holder.module for holder in holders), settings][name] = holders
+    if not held:
+        return None
+    first = min(held)
+    modules = ", ".join(map(_in_use, zip(*held[first].values(), strict=True)))
+    return Finding.about(
+        Reason.DriverHeld,
+        f"the driver cannot be reloaded: {modules} in use on {{nodes}} ({first[1]}); stop what uses it",
+        held[first],
+    )
 
 
 def build_outdated(view: StateView) -> Finding | None:
@@ -170,6 +178,22 @@ def _holds(holder: Holder, workload: LiveWorkload) -> bool:
     if holder.kind is HolderKind.PEERMEM:
         return holder.references is None or holder.references > 0
     return _env(workload, _UNLOAD[holder.kind]).lower() != "true"
+
+
+def _in_use(same: Sequence[Holder]) -> str:
+    """One module as several nodes have it: "rpcrdma (10 to 99 references by nfs, nfsd)"."""
+    counts = [holder.references for holder in same if holder.references is not None]
+    if not counts:
+        return same[0].module
+    users = ", ".join(sorted({user for holder in same for user in holder.users}))
+    return f"{same[0].module} ({_magnitude(max(counts))} references{f' by {users}' if users else ''})"
+
+
+def _magnitude(count: int) -> str:
+    if count < 1:
+        return "no"
+    least = 10 ** (len(str(count)) - 1)
+    return f"{least} to {10 * least - 1}"
 
 
 def _env(workload: LiveWorkload, name: str) -> str:

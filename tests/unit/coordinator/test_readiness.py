@@ -103,8 +103,8 @@ NOT_READY = [
         failing(CRASHED, HELD),
         Level.NOT_READY,
         "DriverHeld",
-        "the driver cannot be reloaded: nvidia_peermem (2 references) in use on b (UNLOAD_STORAGE_MODULES is not set, "
-        "UNLOAD_THIRD_PARTY_RDMA_MODULES is not set); stop what uses it",
+        "the driver cannot be reloaded: nvidia_peermem (1 to 9 references) in use on b "
+        "(UNLOAD_STORAGE_MODULES is not set, UNLOAD_THIRD_PARTY_RDMA_MODULES is not set); stop what uses it",
         ("b",),
         id="a driver that cannot load because a module is held",
     ),
@@ -341,6 +341,44 @@ def test_the_management_network_is_named_before_the_driver_goes() -> None:
         ),
     )
     assert after.notes == ()
+
+
+def held_on(*nodes: str, **holders: tuple[Holder, ...]) -> Finding | None:
+    """The driver container failed on every node; these modules are in use there."""
+    broken = workload(*nodes, live={"ready": 0}, pods=tuple(pod(name, CRASHED) for name in nodes))
+    seen = (node(name, replace(LOADED, flavour=Flavour.INBOX, holders=holders[name])) for name in nodes)
+    return judge(view(*seen, workloads=(broken,))).finding
+
+
+def storage(references: int | None, *users: str) -> Holder:
+    return Holder("rpcrdma", HolderKind.STORAGE, references, users)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "said"),
+    [
+        pytest.param(storage(3, "nfs"), storage(12, "nfsd"), "rpcrdma (10 to 99 references by nfs, nfsd)", id="both"),
+        pytest.param(storage(8, "nfs", "nfsd"), storage(41), "rpcrdma (10 to 99 references by nfs, nfsd)", id="moved"),
+        pytest.param(storage(0), storage(-1), "rpcrdma (no references)", id="loaded and idle"),
+        pytest.param(storage(None), storage(None), "rpcrdma", id="counts are not reported"),
+        pytest.param(storage(None), storage(1), "rpcrdma (1 to 9 references)", id="one node reports counts"),
+    ],
+)
+def test_nodes_whose_driver_is_held_alike_are_named_together_whatever_the_counts(
+    a: Holder, b: Holder, said: str
+) -> None:
+    found = held_on("a", "b", a=(a,), b=(b,))
+    assert found is not None
+    assert found.nodes == ("a", "b")
+    assert found.message.startswith(f"the driver cannot be reloaded: {said} in use on a, b (")
+
+
+def test_nodes_whose_driver_is_held_by_other_modules_are_another_matter() -> None:
+    peermem = Holder("nvidia_peermem", HolderKind.PEERMEM, 5)
+    found = held_on("a", "b", "c", a=(storage(1),), b=(storage(1), peermem), c=(peermem, storage(700)))
+    assert found is not None
+    assert found.nodes == ("b", "c")
+    assert "nvidia_peermem (1 to 9 references), rpcrdma (100 to 999 references) in use on b, c" in found.message
 
 
 def test_nfs_over_rdma_on_an_nvme_root_is_named() -> None:

@@ -289,12 +289,6 @@ def test_holders_are_the_modules_that_block_a_reload() -> None:
         Holder("nvme_rdma", HolderKind.STORAGE),
         Holder("irdma", HolderKind.THIRD_PARTY),
     )
-    assert [str(holder) for holder in facts.holders] == [
-        "nvidia_peermem (0 references)",
-        "rpcrdma (2 references by nfs)",
-        "nvme_rdma",
-        "irdma",
-    ]
 
 
 OLD_BUILD = DriverBuild("5.15.0-70-generic", "24.10-0.7.0", "/mnt/drivers-inventory/5.15.0-70-generic/24.10-0.7.0")
