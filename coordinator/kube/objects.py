@@ -19,7 +19,7 @@ class Resource:
     plural: str
     namespaced: bool = True
     optional: bool = False
-    """Served only where its CRD is installed."""
+    """Served only where its CRD is installed, and where its CRD's conversion works."""
 
     @property
     def api_version(self) -> str:

@@ -69,9 +69,12 @@ class Reflector(Generic[T]):
     ) -> None:
         self.source = source
         self.synced = asyncio.Event()
-        """The first complete list has been seen. It stays set: what is known stays true while the server is away."""
-        self.failing_since: float | None = None
-        """Monotonic seconds; None while the watch works."""
+        """The first complete list has been seen. It stays set: what is known stays true while the server is away.
+
+        Of an optional kind that cannot be listed it is set too: whoever waits for all kinds waits for the others.
+        Nothing is wrong with that as long as only objects that are known are removed, and others are asked for.
+        """
+        self._failing_since: float | None = None
         self._kube = kube
         self._decode = decode
         self._on_change = on_change
@@ -91,6 +94,11 @@ class Reflector(Generic[T]):
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    @property
+    def failing_since(self) -> float | None:
+        """Monotonic seconds; None while the watch works, and for an optional kind, without which we can do."""
+        return None if self.source.resource.optional else self._failing_since
 
     def get(self, key: str) -> T | None:
         entry = self._entries.get(key)
@@ -152,8 +160,10 @@ class Reflector(Generic[T]):
             self._in_step()
             await asyncio.sleep(UNKNOWN_KIND_SECONDS)
             return
-        if self.failing_since is None:
-            self.failing_since = time.monotonic()
+        if self.source.resource.optional:
+            self.synced.set()
+        if self._failing_since is None:
+            self._failing_since = time.monotonic()
             log.warning("watch failed", extra={"kind": kind, "error": str(error)})
         delay = self._backoff.next()
         if isinstance(error, TooManyRequests):
@@ -284,8 +294,8 @@ class Reflector(Generic[T]):
             log.exception("change not handled", extra={"key": key, "kind": self.source.resource.kind})
 
     def _in_step(self) -> None:
-        if self.failing_since is not None:
+        if self._failing_since is not None:
             log.info("watch works again", extra={"kind": self.source.resource.kind})
-        self.failing_since = None
+        self._failing_since = None
         self._backoff.reset()
         self.synced.set()

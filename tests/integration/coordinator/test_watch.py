@@ -4,6 +4,7 @@ import asyncio
 import json
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -13,7 +14,7 @@ from aiohttp import web
 
 from coordinator.kube.client import Kube, Source
 from coordinator.kube.errors import Gone, Unreachable
-from coordinator.kube.objects import RESOURCES, Ref
+from coordinator.kube.objects import NIC_CLUSTER_POLICY, RESOURCES, Ref
 from coordinator.kube.reflector import QUIET_SECONDS, Reflector
 from coordinator.kube.transport import Transport, configuration_of
 from coordinator.objects.live import LiveObject, decode_object
@@ -239,6 +240,39 @@ async def test_the_answer_to_a_write_that_comes_after_the_deletion_revives_nothi
     seen.reflector.learn(answer)
 
     assert seen.names == set(NAMES) - {"a"}
+
+
+OPTIONAL = replace(SOURCE, resource=replace(SOURCE.resource, optional=True))
+CONVERSION = {"kind": "Status", "code": 500, "message": "conversion webhook for cert-manager.io/v1 failed"}
+UNKNOWN = Answer(404, "404 page not found")
+
+
+@pytest.mark.parametrize("fault", [pytest.param(UNKNOWN, id="404"), pytest.param(Answer(500, CONVERSION), id="500")])
+async def test_an_optional_kind_that_cannot_be_listed_holds_up_nothing_and_is_listed_when_it_can(
+    proxy: tuple[Proxy, Kube], fault: Answer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("coordinator.kube.reflector.UNKNOWN_KIND_SECONDS", 0.1)
+    faulty, kube = proxy
+    faulty.answer = lambda request: fault
+    reflector = Reflector(kube, OPTIONAL, decode, lambda key, old, new: None, Random(1))
+    async with running(reflector.run()):
+        await eventually(reflector.synced.is_set)
+        assert reflector.failing_since is None
+        assert len(reflector) == 0
+
+        faulty.answer = lambda request: None
+        await eventually(lambda: len(reflector) == len(NAMES))
+
+
+async def test_policies_that_the_server_does_not_know_yet_are_not_absent(proxy: tuple[Proxy, Kube]) -> None:
+    """Absent, all that they own would be removed; a server that has just begun answers 404."""
+    faulty, kube = proxy
+    faulty.answer = lambda request: UNKNOWN
+    reflector = Reflector(kube, Source(NIC_CLUSTER_POLICY), msgspec.json.decode, lambda key, old, new: None, Random(1))
+    async with running(reflector.run()):
+        await eventually(lambda: len(faulty.seen) > 1)
+        assert reflector.failing_since is not None
+        assert not reflector.synced.is_set()
 
 
 async def test_who_hears_of_changes_may_fail_and_the_watch_goes_on(
