@@ -124,3 +124,61 @@ async def test_a_nudge_does_not_wait_for_a_delay() -> None:
         await asyncio.sleep(0.08)
 
     assert seen == ["a"]
+
+
+Ask = Callable[[WorkQueue[str]], None]
+
+
+@pytest.mark.parametrize(
+    ("ask", "soon"),
+    [
+        pytest.param(lambda queue: queue.add("a"), True, id="it-changed"),
+        pytest.param(lambda queue: queue.add("a", urgent=True), True, id="it-changed-urgently"),
+        pytest.param(lambda queue: queue.add_later("a", 0.01), False, id="something-around-it-changed"),
+        pytest.param(lambda queue: queue.add_later("a", 0.0), False, id="and-at-once"),
+    ],
+)
+@pytest.mark.parametrize("during", [False, True], ids=["after-the-failure", "during-the-look"])
+async def test_who_may_shorten_a_backoff(ask: Ask, soon: bool, during: bool) -> None:
+    queue, times, gate = WorkQueue[str](Random(1)), list[float](), asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    async def handle(key: str) -> None:
+        times.append(loop.time())
+        await gate.wait()
+        if len(times) == 1:
+            raise ZeroDivisionError
+
+    async with working(queue, handle):
+        queue.add("a")
+        await until(lambda: len(times) == 1)
+        if during:
+            ask(queue)
+            await asyncio.sleep(0.03)
+            gate.set()
+        else:
+            gate.set()
+            await drained(queue)
+            ask(queue)
+        failed = loop.time()
+        await until(lambda: len(times) == 2)
+
+    assert (times[1] - failed < 0.15) is soon  # the first backoff is 0.25 s at least
+
+
+async def test_after_a_success_a_delay_counts_again() -> None:
+    queue, looks = WorkQueue[str](Random(1)), list[str]()
+
+    async def handle(key: str) -> None:
+        looks.append(key)
+        if len(looks) == 1:
+            raise ZeroDivisionError
+
+    async with working(queue, handle):
+        for _ in range(2):
+            queue.add("a")
+            await drained(queue)
+        queue.add_later("a", 0.0)
+        await asyncio.sleep(0.1)
+
+    assert len(looks) == 3
