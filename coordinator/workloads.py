@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 
@@ -65,6 +66,7 @@ class Pod:
     """The Ready condition is True."""
     started: str = ""
     """status.startTime, RFC 3339; empty before the kubelet took the Pod."""
+    created: datetime | None = None
     deleting: bool = False
     unschedulable: str = ""
     """Message of the PodScheduled condition when it is False."""

@@ -1,22 +1,29 @@
 """Pods and Events, decoded to the few fields that explain why a workload is not complete."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 import msgspec
 
 from coordinator.workloads import ContainerState, Pod
 
+REFUSAL_CURRENT: Final = timedelta(minutes=20)
+"""A refusal that lasts is told again within this time: controllers try again after at most 1000 s."""
+
+_EPOCH: Final = datetime.fromtimestamp(0, UTC)
+
 
 @dataclass(frozen=True, slots=True)
 class EventNote:
-    """A Kubernetes Event that somebody recorded. `last` is RFC 3339."""
+    """A Kubernetes Event that somebody recorded. `last` is when it happened last."""
 
     reason: str
     message: str
     kind: str
     name: str
-    last: str
+    last: datetime
 
 
 class _Partial(msgspec.Struct, frozen=True, rename="camel"):
@@ -57,6 +64,7 @@ class _Condition(_Partial, frozen=True):
 class _Meta(_Partial, frozen=True):
     name: str
     namespace: str = ""
+    creation_timestamp: datetime | None = None
     labels: dict[str, str] | None = None
     deletion_timestamp: str | None = None
 
@@ -88,8 +96,8 @@ class _Event(_Partial, frozen=True):
     involved_object: _Involved
     reason: str = ""
     message: str | None = ""
-    last_timestamp: str | None = None
-    event_time: str | None = None
+    last_timestamp: datetime | None = None
+    event_time: datetime | None = None
 
 
 class _Events(_Partial, frozen=True):
@@ -112,11 +120,26 @@ def decode_events(body: bytes) -> tuple[EventNote, ...]:
             event.message or "",
             event.involved_object.kind,
             event.involved_object.name,
-            event.last_timestamp or event.event_time or "",
+            event.last_timestamp or event.event_time or _EPOCH,
         )
         for event in _decode_events(body).items
     ]
     return tuple(sorted(notes, key=lambda note: note.last))
+
+
+def latest_refusal(events: Sequence[EventNote], pods: Iterable[Pod], now: datetime) -> str:
+    """The message of the newest FailedCreate among a workload's Events; empty when that trouble is over.
+
+    It is over when a Pod was created since, as the Pods tell, and SuccessfulCreate Events of Pods that are gone again;
+    or when it was not repeated for REFUSAL_CURRENT, as Events stay for an hour. Where a quota lets some Pods pass, the
+    refusal comes after them; times have seconds, so one of the same second counts as after.
+    """
+    refusals = (event for event in events if event.reason == "FailedCreate")
+    newest = max(refusals, key=lambda event: event.last, default=None)
+    created = (pod.created for pod in pods if pod.created is not None)
+    told = (event.last for event in events if event.reason == "SuccessfulCreate")
+    progress = max((now - REFUSAL_CURRENT, *created, *told))
+    return newest.message if newest is not None and newest.last >= progress else ""
 
 
 def _pod(pod: _Pod) -> Pod:
@@ -132,6 +155,7 @@ def _pod(pod: _Pod) -> Pod:
         labels=labels,
         ready=ready is not None and ready.status == "True",
         started=pod.status.start_time,
+        created=pod.metadata.creation_timestamp,
         deleting=pod.metadata.deletion_timestamp is not None,
         unschedulable=scheduled.message if scheduled is not None and scheduled.status == "False" else "",
         template_generation=labels.get("pod-template-generation", ""),
