@@ -107,15 +107,16 @@ class Applier:
         if not live.ours:
             return self._leave(belongs_to_another(live))
         why = needs_apply(live.annotations, live.managed, desired)
-        if not why or (live.uid, _hash(desired)) in self._inexact:
+        theirs = foreign_owners(live.managed, OBJECTS_MANAGER, desired)
+        if not why or (self._is_inexact(live, desired) and not theirs):
             return Outcome(live.ref, Action.UNCHANGED)
         if live.annotations.get(HASH_ANNOTATION) != _hash(desired):
             return await self._update(live, desired)
         if wait := self._repairs.wait(live.ref):
             return contested(live.ref, why, wait)
         outcome = await self._update(live, desired)
-        if outcome.action is not Action.UPDATED:
-            return outcome
+        if outcome.action is not Action.UPDATED or (self._is_inexact(live, desired) and not theirs):
+            return outcome  # stored otherwise than sent before a restart, and now again: nobody changed it
         self._repairs.note(live.ref)
         return repaired(live.ref, why)
 
@@ -153,10 +154,15 @@ class Applier:
         answer = await self._limiter.run(lambda: self._kube.apply(desired, manager=OBJECTS_MANAGER, force=force))
         live = self._index.learn(ref.kind, answer)
         self._foreign.pop(ref, None)
+        if foreign_owners(live.managed, OBJECTS_MANAGER, desired):
+            return  # somebody wrote at the same time: a matter for the next pass
         if why := drift(live.managed, desired):
             # A field that the server drops or a webhook rewrites would otherwise be sent again on every pass.
             self._inexact.add((live.uid, _hash(desired)))
             log.warning("object is not stored as sent", extra={"object": str(ref), "why": why})
+
+    def _is_inexact(self, live: LiveObject, desired: Obj) -> bool:
+        return (live.uid, _hash(desired)) in self._inexact
 
     async def _recreate(self, live: LiveObject, desired: Obj) -> Outcome:
         if not await self._delete(live, orphan=_is_driver(live)):

@@ -3,10 +3,10 @@
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 import yaml
@@ -41,6 +41,7 @@ DEPLOY, TEMPLATES = ROOT / "deploy", ROOT / "templates"
 POOL = NodePool("ubuntu22.04-6bd9b7b5", "ubuntu", "22.04", "5.15.0-78-generic", "amd64", ("worker-1",))
 OWNER = ("NicClusterPolicy", names.POLICY_NAME)
 Obj = dict[str, Any]
+T = TypeVar("T")
 
 
 @pytest.fixture(autouse=True)
@@ -174,6 +175,63 @@ async def test_somebody_who_never_gives_up_is_not_fought_at_full_speed(
     assert 0 < outcome.again <= 10
     assert outcome.finding is not None
     assert "kubectl-patch" in outcome.finding.message
+
+
+class Interrupted(Limiter):
+    """Before the second of its calls somebody else acts."""
+
+    def __init__(self, act: Callable[[], object]) -> None:
+        super().__init__()
+        self._act = act
+        self._calls = 0
+
+    async def run(self, call: Callable[[], Awaitable[T]], *, urgent: bool = False) -> T:
+        self._calls += 1
+        if self._calls == 2:
+            await asyncio.to_thread(self._act)
+        return await super().run(call, urgent=urgent)
+
+
+async def test_who_writes_while_we_repair_is_seen_by_the_next_pass(
+    installed: ControlPlane, kube: Kube, index: ObjectIndex, applier: Applier, policy: Obj
+) -> None:
+    def meddle(*change: str) -> None:
+        installed.kubectl("set", *change, f"--namespace={NAMESPACE}")
+
+    desired = [marked(daemonset("driver"), policy)]
+    await applier.apply(desired)
+    known = index.get(DRIVER)
+    meddle("image", "daemonset/driver", "driver=example.com/mine")
+    await eventually(lambda: index.get(DRIVER) != known)
+    limiter = Interrupted(lambda: meddle("env", "daemonset/driver", "DEBUG=1"))
+    interrupted = Applier(kube, index, limiter)
+
+    (first,), (second,) = await interrupted.apply(desired), await interrupted.apply(desired)
+
+    assert first.action is Action.REPAIRED
+    assert second.action is Action.WAITING  # until its repair is due; not taken for what the server makes of it
+    assert second.finding is not None
+    assert "kubectl-set changed it" in second.finding.message
+
+
+async def test_what_the_server_stores_otherwise_is_nobodys_drift(
+    installed: ControlPlane, kube: Kube, index: ObjectIndex, applier: Applier, policy: Obj
+) -> None:
+    body = config_map("driver", a="1")
+    body["metadata"]["generation"] = 7  # the server's to say: it takes the object and drops this
+    desired = [marked(body, policy)]
+    restarted = Applier(kube, index, Limiter())
+
+    outcomes = [outcome for who in (applier, applier, restarted, restarted) for outcome in await who.apply(desired)]
+    known = index.get(outcomes[0].ref)
+    installed.kubectl("patch", "configmap", "driver", f"--namespace={NAMESPACE}", '-p={"data": {"a": "2"}}')
+    await eventually(lambda: index.get(outcomes[0].ref) != known)
+    (repair,) = await applier.apply(desired)
+
+    expected = [Action.CREATED, Action.UNCHANGED, Action.UPDATED, Action.UNCHANGED]
+    assert [outcome.action for outcome in outcomes] == expected
+    assert [outcome.finding for outcome in outcomes] == [None] * 4
+    assert repair.action is Action.REPAIRED
 
 
 async def test_a_deleted_object_comes_back(
