@@ -24,6 +24,8 @@ class Workload:
     available: int = 0
     replicas: int = 0
     """Only of a Deployment: its Pods, those of earlier templates too."""
+    replica_failure: str = ""
+    """Only of a Deployment: message of the ReplicaFailure condition, there while its ReplicaSet may not create Pods."""
     selector: Mapping[str, str] = field(default_factory=dict)
     """spec.selector.matchLabels"""
     template: Mapping[str, Any] = field(default_factory=dict)

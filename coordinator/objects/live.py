@@ -103,6 +103,12 @@ class _Spec(_Partial, frozen=True):
     update_strategy: _UpdateStrategy | None = None
 
 
+class _Condition(_Partial, frozen=True):
+    type: str
+    status: str
+    message: str = ""
+
+
 class _Status(_Partial, frozen=True):
     """Counters of both kinds; a DaemonSet has the longer names."""
 
@@ -115,6 +121,7 @@ class _Status(_Partial, frozen=True):
     updated_replicas: int = 0
     ready_replicas: int = 0
     available_replicas: int = 0
+    conditions: tuple[_Condition, ...] | None = None
 
 
 class _Workload(_Partial, frozen=True):
@@ -148,12 +155,18 @@ def decode_workload(raw: bytes | msgspec.Raw, kind: str) -> LiveObject:
         ready=status.number_ready if daemonset else status.ready_replicas,
         available=status.number_available if daemonset else status.available_replicas,
         replicas=status.replicas,
+        replica_failure=_replica_failure(status),
         selector=spec.selector.match_labels or {},
         template=spec.template,
         on_delete=spec.update_strategy is not None and spec.update_strategy.type == "OnDelete",
         template_generation=(meta.annotations or {}).get(_TEMPLATE_GENERATION, ""),
     )
     return _live(kind, meta, workload)
+
+
+def _replica_failure(status: _Status) -> str:
+    conditions = status.conditions or ()
+    return next((c.message for c in conditions if c.type == "ReplicaFailure" and c.status == "True"), "")
 
 
 def _live(kind: str, meta: _Meta, workload: Workload | None) -> LiveObject:

@@ -41,7 +41,7 @@ class LiveWorkload:
     live: Workload | None = None
     pods: tuple[Pod, ...] = ()
     refusal: str = ""
-    """The latest FailedCreate Event's message, while Pods are missing."""
+    """What a FailedCreate Event says that is still current, while Pods are missing. A Deployment has a condition."""
     just_applied: bool = False
     """Written in this very pass: the live counters are of the time before."""
 

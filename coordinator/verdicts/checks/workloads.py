@@ -55,10 +55,11 @@ def container_crashing(view: StateView) -> Finding | None:
 
 
 def pod_refused(view: StateView) -> Finding | None:
-    """Pod security and quota refusals reach no Pod: only an Event on the workload tells of them."""
+    """Pod security and quota refusals reach no Pod: a DaemonSet has an Event that tells, a Deployment a condition."""
     for workload in view.workloads:
-        if workload.refusal and not workload.rolled_out:
-            return Finding(Reason.PodRefused, _refusal_sentence(workload))
+        refusal = workload.refusal or (workload.live.replica_failure if workload.live else "")
+        if refusal and not workload.rolled_out:
+            return Finding(Reason.PodRefused, _refusal_sentence(workload, refusal))
     return None
 
 
@@ -127,15 +128,15 @@ def _rolling_out(workload: LiveWorkload) -> Finding:
     return Finding(Reason.RollingOut, text, waiting)
 
 
-def _refusal_sentence(workload: LiveWorkload) -> str:
-    said = one_line(workload.refusal)
-    if "violates PodSecurity" in workload.refusal:
+def _refusal_sentence(workload: LiveWorkload, refusal: str) -> str:
+    said = one_line(refusal)
+    if "violates PodSecurity" in refusal:
         return (
             f"{workload.title}: pod security of namespace {workload.namespace} refuses its pods: {said}. "
             "Allow them with: "
             f"kubectl label namespace {workload.namespace} pod-security.kubernetes.io/enforce=privileged --overwrite"
         )
-    if "exceeded quota" in workload.refusal:
+    if "exceeded quota" in refusal:
         return f"{workload.title}: a quota of namespace {workload.namespace} refuses its pods: {said}; raise the quota"
     return f"{workload.title}: the API server refuses its pods: {said}"
 

@@ -1,4 +1,4 @@
-"""What is read of a live workload: the counters of each kind under one name."""
+"""What is read of a live workload: counters of each kind under one name, and why a Deployment gets no Pods."""
 
 import json
 from typing import Any
@@ -6,9 +6,17 @@ from typing import Any
 import pytest
 
 from coordinator.objects.live import decode_workload
+from coordinator.workloads import Workload
 
 _META = {"name": "w", "namespace": "n", "uid": "u", "resourceVersion": "1", "generation": 2}
 _SPEC = {"selector": {"matchLabels": {"app": "w"}}, "template": {}}
+
+
+def decoded(kind: str, spec: dict[str, Any], status: dict[str, Any]) -> Workload:
+    raw = json.dumps({"metadata": _META, "spec": _SPEC | spec, "status": status}).encode()
+    workload = decode_workload(raw, kind).workload
+    assert workload is not None
+    return workload
 
 
 @pytest.mark.parametrize(
@@ -32,9 +40,14 @@ _SPEC = {"selector": {"matchLabels": {"app": "w"}}, "template": {}}
     ],
 )
 def test_counters(kind: str, spec: dict[str, Any], status: dict[str, int], expected: tuple[int, ...]) -> None:
-    raw = json.dumps({"metadata": _META, "spec": _SPEC | spec, "status": status}).encode()
-    workload = decode_workload(raw, kind).workload
-    assert workload is not None
+    workload = decoded(kind, spec, status)
     found = (workload.desired, workload.updated, workload.ready, workload.available, workload.replicas)
     assert found == expected
     assert not workload.observed
+
+
+def test_what_keeps_the_pods_of_a_deployment_away() -> None:
+    available = {"type": "Available", "status": "False", "message": "too few"}
+    failure = {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota"}
+    assert decoded("Deployment", {}, {"conditions": [available, failure]}).replica_failure == "exceeded quota"
+    assert decoded("Deployment", {}, {"conditions": [available]}).replica_failure == ""

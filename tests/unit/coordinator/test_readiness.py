@@ -133,6 +133,15 @@ NOT_READY = [
         id="pod security refuses the pods",
     ),
     pytest.param(
+        view(workloads=(deployment(desired=1, replica_failure="pods x is forbidden: exceeded quota: q"),)),
+        Level.NOT_READY,
+        "PodRefused",
+        "Deployment whereabouts: a quota of namespace nvidia-network-operator refuses its pods: pods x is forbidden: "
+        "exceeded quota: q; raise the quota",
+        (),
+        id="a quota refuses the pod of a Deployment",
+    ),
+    pytest.param(
         view(
             node("a"),
             node("b"),

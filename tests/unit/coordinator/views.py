@@ -69,9 +69,9 @@ def workload(
     return replace(whole, **changes)
 
 
-def deployment(**counters: Any) -> LiveWorkload:
-    """A Deployment with these counters in its status; its `desired` is spec.replicas."""
-    seen = Workload("Deployment", NAMESPACE, "whereabouts", 1, 1, **counters)
+def deployment(**live: Any) -> LiveWorkload:
+    """A Deployment as the API server has it, its status with no counters but these."""
+    seen = Workload("Deployment", NAMESPACE, "whereabouts", 1, 1, **live)
     return LiveWorkload("Deployment", NAMESPACE, "whereabouts", {}, Placement((), {}), live=seen)
 
 
