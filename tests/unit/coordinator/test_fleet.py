@@ -109,6 +109,22 @@ def test_an_agent_without_a_node_is_no_intruder_before_the_nodes_are_listed() ->
     assert sorted(world.changes()) == [(NAME, False), ("worker-2", False)]
 
 
+def test_nothing_is_kept_of_agents_and_nodes_that_come_and_go(world: World) -> None:
+    world.report()
+    for number in range(3):
+        name = NodeName(f"stray-{number}")
+        world.report(name=name)
+        world.fleet.refused(identity(name, "instance-2"))
+        world.fleet.lost(name)
+        world.fleet.connected(identity(name), manifest(ONE_NIC))  # and no report follows
+        world.fleet.updated(name, update(ONE_NIC, ["node"]))
+        world.fleet.node_seen(kube_node(name))
+        world.fleet.node_gone(name)
+        world.fleet.lost(name)
+    assert world.fleet.names() == [NAME]
+    assert world.fleet.awaited(world.now) == ()
+
+
 def test_a_reconnecting_agent_has_nothing_to_send(world: World) -> None:
     world.report()
     world.fleet.lost(NAME)
