@@ -10,7 +10,8 @@ import msgspec
 from coordinator.kube.errors import unreachable
 from coordinator.kube.objects import EVENT, POD, Obj, Ref, Resource, ref_of
 from coordinator.kube.pods import EventNote, decode_events, decode_pods
-from coordinator.kube.transport import JSON, Call, Reachability, Transport, configuration_of
+from coordinator.kube.session import Session
+from coordinator.kube.transport import JSON, Call, Reachability, Transport
 from coordinator.kube.watching import ResourceVersion, WatchEvent, watch_events
 from coordinator.workloads import Pod
 
@@ -69,7 +70,7 @@ class Kube:
     @classmethod
     async def connect(cls, kubeconfig: Path | None) -> Self:
         """By a kubeconfig, or as the Pod's ServiceAccount without one. Sends nothing yet; raises ConfigurationError."""
-        return cls(Transport(await configuration_of(kubeconfig)))
+        return cls(Transport(await Session.open(kubeconfig)))
 
     async def close(self) -> None:
         await self._transport.close()

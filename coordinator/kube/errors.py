@@ -7,7 +7,8 @@ KubeError
 ├── NotFound           404
 ├── Conflict           409: somebody else's change, or the object is there already
 ├── Gone               410, or a resourceVersion that the server cannot serve (expired, or from its future)
-├── Forbidden          401 and 403
+├── Unauthorized       401, or no credentials to send
+├── Forbidden          403
 └── Invalid            400, 415 and 422: the object itself is refused
 """
 
@@ -93,6 +94,10 @@ class Gone(KubeError):
     pass
 
 
+class Unauthorized(KubeError):
+    fix = "renew the kubeconfig or the ServiceAccount's token: the credentials have expired or are wrong"
+
+
 class Forbidden(KubeError):
     fix = "give nicfleet's ServiceAccount the ClusterRole that is shipped with it"
 
@@ -103,7 +108,7 @@ class Invalid(KubeError):
 
 _BY_CODE: dict[int, type[KubeError]] = {
     400: Invalid,
-    401: Forbidden,
+    401: Unauthorized,
     403: Forbidden,
     404: NotFound,
     409: Conflict,

@@ -1,34 +1,23 @@
-"""Requests to the API server with a deadline of our own; the only importer of `kubernetes`.
-
-The library does configuration, authentication and TLS. Its models are not used: 10,000 nodes would be 1.2 GB of them.
-"""
+"""Requests to the API server with a deadline of our own, and whether it answers."""
 
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
 
 import aiohttp
-from kubernetes.aio.client import Configuration
-from kubernetes.aio.client.rest import RESTClientObject
-from kubernetes.aio.config import load_incluster_config, load_kube_config
-from kubernetes.aio.config.config_exception import ConfigException
 
-from coordinator.kube.errors import KubeError, Unreachable, error_of, unreachable
+from coordinator.kube.errors import KubeError, Status, Unauthorized, Unreachable, error_of, unreachable
+from coordinator.kube.session import ConfigurationError, Session
 
 DEADLINE: Final = 12.0
 """Seconds for a whole call. With a stalled etcd the API server itself answers only after 34 s or more; for a webhook
 that hangs it waits 10 s unless the webhook says otherwise, and then its answer names the webhook."""
 
 JSON: Final = "application/json"
-
-
-class ConfigurationError(Exception):
-    """No usable cluster configuration; the sentence says what to set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +48,15 @@ class Reachability:
 
 
 class Transport:
-    """Sends calls over one session. Close it when done."""
+    """Sends calls over a session, which it closes. Close it when done."""
 
-    def __init__(self, configuration: Configuration, deadline: float = DEADLINE) -> None:
-        self._configuration = configuration
-        self._rest = RESTClientObject(configuration)
+    def __init__(self, session: Session, deadline: float = DEADLINE) -> None:
+        self._session = session
         self._deadline = deadline
         self.reachability = Reachability()
 
     async def close(self) -> None:
-        await self._rest.close()
+        await self._session.close()
 
     async def call(self, call: Call) -> bytes:
         """Return the body of a good answer. Raises KubeError, Unreachable after the deadline."""
@@ -101,17 +89,23 @@ class Transport:
                     _break_off(response)
 
     async def _send(self, call: Call) -> aiohttp.ClientResponse:
-        headers = {"Accept": call.accept, "Content-Type": call.content_type, "User-Agent": "nicfleet-coordinator"}
-        auth: Mapping[str, Any] = await self._configuration.auth_settings()
-        headers |= {entry["key"]: entry["value"] for entry in auth.values()}
-        url = f"{self._configuration.host}{call.path}"
-        if call.query:
-            url += f"?{urlencode(call.query)}"
-        # Deadlines are set around it, one for all of a call; the library's own 5 minutes would end a watch.
-        timeout = aiohttp.ClientTimeout(total=None)
-        answer = await self._rest.request(call.method, url, headers=headers, body=call.body, _request_timeout=timeout)
-        response: aiohttp.ClientResponse = answer.response
+        """Send it, and once more if new credentials, or a new CA of the server's, may help."""
+        edition = self._session.edition
+        try:
+            response = await self._send_once(call)
+        except aiohttp.ClientSSLError:
+            if await self._session.renew(edition):
+                return await self._send_once(call)
+            raise
+        if response.status == 401 and await self._session.renew(edition):
+            response.release()
+            return await self._send_once(call)
         return response
+
+    async def _send_once(self, call: Call) -> aiohttp.ClientResponse:
+        headers = {"Accept": call.accept, "Content-Type": call.content_type, "User-Agent": "nicfleet-coordinator"}
+        path = f"{call.path}?{urlencode(call.query)}" if call.query else call.path
+        return await self._session.request(call.method, path, headers, call.body)
 
     @contextmanager
     def _observing(self, call: Call) -> Iterator[None]:
@@ -121,6 +115,9 @@ class Transport:
             why = f"nothing within {self._deadline:g} s" if isinstance(error, TimeoutError) else str(error)
             self._unheard(why)
             raise unreachable(call.action, call.target, why) from error
+        except ConfigurationError as error:
+            self._unheard(str(error))
+            raise Unauthorized(call.action, call.target, Status(message=str(error))) from error
 
     def _refused(self, call: Call, response: aiohttp.ClientResponse, body: bytes) -> KubeError:
         error = error_of(call.action, call.target, response.status, response.headers, body)
@@ -144,18 +141,3 @@ def _break_off(response: aiohttp.ClientResponse) -> None:
     if connection is not None and isinstance(connection.transport, asyncio.WriteTransport):
         connection.transport.abort()
     response.close()
-
-
-async def configuration_of(kubeconfig: Path | None) -> Configuration:
-    """Read a kubeconfig, or what the Pod's ServiceAccount mounts without one. Raises ConfigurationError."""
-    configuration = Configuration()
-    try:
-        if kubeconfig is None:
-            load_incluster_config(client_configuration=configuration)
-        else:
-            await load_kube_config(str(kubeconfig), client_configuration=configuration, persist_config=False)
-    except ConfigException as error:
-        source = f"kubeconfig {kubeconfig}" if kubeconfig else "in-cluster configuration"
-        hint = "" if kubeconfig else "; outside a Pod give --kubeconfig FILE"
-        raise ConfigurationError(f"{source} is not usable: {error}{hint}") from error
-    return configuration

@@ -12,7 +12,16 @@ from typing import Final
 import msgspec
 
 from coordinator.kube.client import Kube, Propagation
-from coordinator.kube.errors import Conflict, Gone, Invalid, KubeError, NotFound, TooManyRequests, Unreachable
+from coordinator.kube.errors import (
+    Conflict,
+    Gone,
+    Invalid,
+    KubeError,
+    NotFound,
+    TooManyRequests,
+    Unauthorized,
+    Unreachable,
+)
 from coordinator.kube.limiter import Limiter
 from coordinator.kube.objects import Obj, Ref, ref_of
 from coordinator.objects.crds import crd_stands
@@ -26,7 +35,7 @@ from nicfleet.names import HASH_ANNOTATION, OBJECTS_MANAGER, OFED_DRIVER_LABEL
 
 log = logging.getLogger(__name__)
 
-_CURABLE: Final = (Unreachable, TooManyRequests, Conflict, Gone)
+_CURABLE: Final = (Unreachable, Unauthorized, TooManyRequests, Conflict, Gone)
 """What says nothing of the object: the pass is made again. Any other answer is about this object alone."""
 
 FOREIGN_SECONDS: Final = 10.0

@@ -16,7 +16,8 @@ from coordinator.kube.client import Kube, Source
 from coordinator.kube.errors import Gone, Unreachable
 from coordinator.kube.objects import NIC_CLUSTER_POLICY, RESOURCES, Ref
 from coordinator.kube.reflector import QUIET_SECONDS, Reflector
-from coordinator.kube.transport import Transport, configuration_of
+from coordinator.kube.session import Session
+from coordinator.kube.transport import Transport
 from coordinator.objects.live import LiveObject, decode_object
 from tests.controlplane.cluster import ControlPlane
 from tests.integration.coordinator.background import eventually, running
@@ -295,7 +296,7 @@ async def test_a_server_that_does_not_answer_is_reported_within_the_deadline(
 ) -> None:
     listener = socket.create_server(("127.0.0.1", 0))  # accepts connections, and that is all
     silent = redirected(kubeconfig, tmp_path, listener.getsockname()[1])
-    transport = Transport(await configuration_of(silent), deadline=0.3)
+    transport = Transport(await Session.open(silent), deadline=0.3)
     kube = Kube(transport)
     try:
         with pytest.raises(Unreachable, match=r"cannot read ConfigMap x/y: the API server does not answer \(nothing"):

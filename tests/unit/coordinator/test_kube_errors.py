@@ -14,6 +14,7 @@ from coordinator.kube.errors import (
     KubeError,
     NotFound,
     TooManyRequests,
+    Unauthorized,
     Unreachable,
     error_of,
 )
@@ -28,7 +29,7 @@ def body(message: str, *causes: dict[str, str], **details: str) -> bytes:
     ("code", "answer", "kind"),
     [
         pytest.param(403, body("no"), Forbidden, id="forbidden"),
-        pytest.param(401, b"Unauthorized", Forbidden, id="unauthorized-plain-text"),
+        pytest.param(401, b"Unauthorized", Unauthorized, id="unauthorized-plain-text"),
         pytest.param(404, body("not found"), NotFound, id="not-found"),
         pytest.param(409, body("conflict"), Conflict, id="conflict"),
         pytest.param(410, body("too old"), Gone, id="expired"),

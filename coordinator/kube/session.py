@@ -1,0 +1,112 @@
+"""A session with the API server: address, credentials and CA, renewed when they are refused.
+
+The only importer of `kubernetes`, which does configuration, authentication and TLS. Its models are not used: 10,000
+nodes would be 1.2 GB of them.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Self
+
+import aiohttp
+import yaml
+from kubernetes.aio.client import Configuration
+from kubernetes.aio.client.rest import RESTClientObject
+from kubernetes.aio.config import load_incluster_config, load_kube_config
+from kubernetes.aio.config.config_exception import ConfigException
+
+log = logging.getLogger(__name__)
+
+RENEWAL_SECONDS: Final = 30.0
+"""Between two renewals: a plugin that fetches tokens is not to be run for each request that is refused."""
+
+
+class ConfigurationError(Exception):
+    """No usable cluster configuration; the sentence says what to set."""
+
+
+class Session:
+    """Sends requests. Close it when done."""
+
+    def __init__(self, kubeconfig: Path | None, configuration: Configuration) -> None:
+        self.edition = 0
+        """Counts the renewals."""
+        self._kubeconfig = kubeconfig
+        self._configuration = configuration
+        self._rest = RESTClientObject(configuration)
+        self._previous: RESTClientObject | None = None
+        self._renewal = asyncio.Lock()
+        self._renewed_at = float("-inf")
+
+    @classmethod
+    async def open(cls, kubeconfig: Path | None) -> Self:
+        """By a kubeconfig, or by what the Pod's ServiceAccount mounts without one. Raises ConfigurationError."""
+        return cls(kubeconfig, await _configuration_of(kubeconfig))
+
+    async def close(self) -> None:
+        for rest in (self._rest, self._previous):
+            if rest is not None:
+                await rest.close()
+
+    async def request(self, method: str, path: str, headers: Mapping[str, str], body: object) -> aiohttp.ClientResponse:
+        """Send one request. Raises aiohttp.ClientError, OSError, and ConfigurationError without a readable token."""
+        url = f"{self._configuration.host}{path}"
+        # The caller sets a deadline; the library's own 5 minutes would end a watch.
+        timeout = aiohttp.ClientTimeout(total=None)
+        sent = {**headers, **await self._credentials()}
+        answer = await self._rest.request(method, url, headers=sent, body=body, _request_timeout=timeout)
+        response: aiohttp.ClientResponse = answer.response
+        return response
+
+    async def renew(self, edition: int) -> bool:
+        """Read the configuration again, as this edition of it is refused. False if there is nothing new to try."""
+        async with self._renewal:
+            if self.edition != edition:
+                return True  # another request's refusal was faster
+            if time.monotonic() - self._renewed_at < RENEWAL_SECONDS:
+                return False
+            self._renewed_at = time.monotonic()
+            try:
+                configuration = await _configuration_of(self._kubeconfig)
+                rest = RESTClientObject(configuration)
+            except (ConfigurationError, OSError) as error:
+                log.warning("credentials not renewed", extra={"error": str(error)})
+                return False
+            await self._replace(configuration, rest)
+            return True
+
+    async def _replace(self, configuration: Configuration, rest: RESTClientObject) -> None:
+        """Requests and watches under way go on in the previous session; those of the one before have had their time."""
+        ended, self._previous = self._previous, self._rest
+        self._configuration, self._rest = configuration, rest
+        self.edition += 1
+        if ended is not None:
+            await ended.close()
+
+    async def _credentials(self) -> dict[str, str]:
+        try:
+            auth: Mapping[str, Any] = await self._configuration.auth_settings()
+        except ConfigException as error:  # the file of the ServiceAccount's token is read anew every minute
+            raise _unusable(self._kubeconfig, error) from error
+        return {entry["key"]: entry["value"] for entry in auth.values()}
+
+
+async def _configuration_of(kubeconfig: Path | None) -> Configuration:
+    configuration = Configuration()
+    try:
+        if kubeconfig is None:
+            load_incluster_config(client_configuration=configuration)
+        else:
+            await load_kube_config(str(kubeconfig), client_configuration=configuration, persist_config=False)
+    except (ConfigException, yaml.YAMLError, ValueError) as error:
+        raise _unusable(kubeconfig, error) from error
+    return configuration
+
+
+def _unusable(kubeconfig: Path | None, error: Exception) -> ConfigurationError:
+    source = f"kubeconfig {kubeconfig}" if kubeconfig else "in-cluster configuration"
+    hint = "" if kubeconfig else "; outside a Pod give --kubeconfig FILE"
+    return ConfigurationError(f"{source} is not usable: {error}{hint}")
