@@ -9,8 +9,7 @@ import sys
 from coordinator.app import Coordinator
 from coordinator.fleet.server import CannotListen, Server
 from coordinator.kube.client import Kube
-from coordinator.kube.errors import KubeError
-from coordinator.kube.transport import ConfigurationError
+from coordinator.kube.session import ConfigurationError
 from coordinator.preflight import CrdUnusable
 from coordinator.settings import Settings, read
 from nicfleet import logs
@@ -28,7 +27,7 @@ def main() -> None:
     logs.configure(settings.log_level)
     try:
         asyncio.run(_run(settings))
-    except (CannotListen, ConfigurationError, CrdUnusable, KubeError, OSError) as error:
+    except (CannotListen, ConfigurationError, CrdUnusable, OSError) as error:
         sys.exit(_said(error, 1))
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from coordinator.kube.client import Kube
-from coordinator.kube.errors import NotFound, Unreachable
+from coordinator.kube.errors import KubeError, NotFound
 from coordinator.kube.objects import Ref, Resource
 
 log = logging.getLogger(__name__)
@@ -20,10 +20,7 @@ class CrdUnusable(RuntimeError):
 
 
 async def require_crd(kube: Kube, resource: Resource) -> None:
-    """Wait until the API server answers; raise CrdUnusable unless it has the CRD with the status that we write.
-
-    Raises KubeError for a refusal.
-    """
+    """Wait until the API server answers; raise CrdUnusable unless it has the CRD with the status that we write."""
     ref = Ref("CustomResourceDefinition", "", f"{resource.plural}.{resource.group}")
     try:
         crd = msgspec.json.decode(await _answer(kube, ref))
@@ -37,14 +34,20 @@ _HELP: Final = "kubectl apply --server-side -f deploy/crds"
 
 
 async def _answer(kube: Kube, ref: Ref) -> bytes:
-    told = False
+    """Any refusal is waited out: the server begins, or the rights come a moment after us. Raises NotFound for this CRD.
+
+    While a server begins, it may not know the very kind of a CRD.
+    """
+    told = ""
     while True:
         try:
             return await kube.get(ref)
-        except Unreachable as error:
-            if not told:
-                log.warning("waiting for the API server", extra={"error": str(error)})
-                told = True
+        except KubeError as error:
+            if isinstance(error, NotFound) and not error.kind_unknown:
+                raise
+            if str(error) != told:
+                told = str(error)
+                log.warning("waiting for the API server", extra={"error": told})
             await asyncio.sleep(RETRY_SECONDS)
 
 

@@ -3,6 +3,7 @@
 Asked about a CRD of the test's own, as the policy's carries the objects of the tests beside this one.
 """
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ import pytest
 import yaml
 
 from coordinator.kube.client import Kube
-from coordinator.kube.objects import Resource
+from coordinator.kube.objects import NIC_CLUSTER_POLICY, Resource
 from coordinator.preflight import CrdUnusable, require_crd
 from tests.controlplane.cluster import ControlPlane
+from tests.integration.coordinator.proxy import Answer, proxied
 
 OURS = Path(__file__).parents[3] / "deploy/crds/mellanox.com_nicclusterpolicies.yaml"
 RESOURCE = Resource("NicClusterPolicy", "preflight.test", "v1alpha1", "nicclusterpolicies", namespaced=False)
@@ -49,3 +51,32 @@ async def test_a_crd_of_before_conditions_is_too_old(cluster: ControlPlane, kube
 
     with pytest.raises(CrdUnusable, match=rf"{NAME} is too old, its v1alpha1 has no status.conditions: kubectl apply"):
         await require_crd(kube, RESOURCE)
+
+
+REFUSALS = [
+    pytest.param(Answer(403, {"kind": "Status", "message": "customresourcedefinitions is forbidden"}), id="rights"),
+    pytest.param(Answer(404, "404 page not found"), id="the-server-begins"),
+    pytest.param(Answer(429, {"kind": "Status", "message": "too many requests"}), id="load"),
+    pytest.param(Answer(500, {"kind": "Status", "message": "etcdserver: no leader"}), id="trouble"),
+]
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+async def test_what_may_pass_is_waited_for_and_told_once(
+    kubeconfig: Path,
+    tmp_path: Path,
+    refusal: Answer,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("coordinator.preflight.RETRY_SECONDS", 0.05)
+    async with proxied(kubeconfig, tmp_path) as (proxy, path):
+        proxy.answer = lambda request: refusal if len(proxy.seen) < 4 else None
+        kube = await Kube.connect(path)
+        with caplog.at_level(logging.WARNING):
+            await require_crd(kube, NIC_CLUSTER_POLICY)
+        await kube.close()
+
+    assert len(proxy.seen) == 4
+    (told,) = caplog.records
+    assert f"cannot read CustomResourceDefinition {NIC_CLUSTER_POLICY.plural}" in getattr(told, "error", "")
