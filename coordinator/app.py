@@ -186,12 +186,12 @@ class Coordinator:
     async def _sync_labels(self, name: str) -> float | None:
         node = self._nodes.get(name)
         if node is None or not self._nodes.synced.is_set():
+            self._hardware.discard(name)
             return None
         self._node_views.changed(name)  # also when its time to report is over
-        urgent = name in self._hardware
-        self._hardware.discard(name)
-        if await self._labeller.sync(name, urgent=urgent):
+        if await self._labeller.sync(name, urgent=name in self._hardware):
             self._view.changed(NodeName(name))
+        self._hardware.discard(name)
         return self._labels.settles_in(node)
 
     async def _announce_sync(self) -> None:

@@ -2,10 +2,12 @@
 
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Final
 
 from coordinator.kube.client import Kube
 from coordinator.kube.objects import Ref
+from coordinator.kube.pods import latest_refusal
 from coordinator.workloads import Pod, Workload
 from coordinator.world import Detail
 
@@ -42,5 +44,5 @@ class PodLooks:
         uid = self._uid(ref)
         if uid is None or len(pods) >= workload.desired:
             return ""
-        events = await self._kube.events(ref.namespace, f"involvedObject.uid={uid},reason=FailedCreate")
-        return events[-1].message if events else ""
+        events = await self._kube.events(ref.namespace, f"involvedObject.uid={uid}")
+        return latest_refusal(events, pods, datetime.now(UTC))

@@ -168,10 +168,12 @@ class Reconciler:
         now = self._deps.clock()
         generation, previous = policy["metadata"]["generation"], policy.get("status") or {}
         verdicts = [judge(view) for view in views]
-        if not settled:
+        told = judged_generation(previous) == generation
+        if not settled and (not told or overall(verdicts) is Level.READY):
             verdicts = self._hold(verdicts, now)
         self._judged[POLICY_NAME] = _for_views(verdicts, generation)
-        if not settled and judged_generation(previous) == generation:
+        if not settled and told and all(verdict.unsettled for verdict in verdicts if verdict.finding):
+            # What stands was judged by more than is known now. Only what speaks against it is said at once.
             return _seconds_until(self._settles(now), now)
         status = policy_status(verdicts, _CONDITION_TYPES, unverified(views), generation, previous, _rfc3339(now))
         wait = await self._write_status(policy, status, verdicts)

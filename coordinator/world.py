@@ -216,7 +216,9 @@ def _unbuilt(world: World, name: str, section: str | None) -> StateView:
     """A state that this version cannot deploy; `section` is what asks for it."""
     if section is None:
         return StateView(name, asked=False, nodes=world.nodes)
-    message = f"spec.{section} is not supported by this version: remove it, or keep upstream's operator for it"
+    message = (
+        f"spec.{section} is not supported by this version: remove it, or stay with upstream's operator on this cluster"
+    )
     return StateView(name, asked=True, nodes=world.nodes, problem=Finding(Reason.NotSupported, message))
 
 

@@ -30,6 +30,10 @@ _THIRD_PARTY: Final = frozenset(
 )  # fmt: skip
 
 
+_ORIGIN: Final = frozenset({"taint", "initstate"})
+"""Without these of a module it is not known whose it is, or whether it is loaded: nothing is proved then."""
+
+
 class HolderKind(StrEnum):
     """Why a module keeps the driver from being reloaded."""
 
@@ -76,7 +80,8 @@ class DriverFacts:
 def driver_facts(inventory: Inventory) -> DriverFacts:
     """The driver's part of the facts."""
     driver, container = inventory.driver, inventory.driver.container
-    judged = tuple(function for function in inventory.functions if _gives_evidence(function))
+    origin_known = not any(unread.path.rpartition("/")[2] in _ORIGIN for unread in driver.unread)
+    judged = tuple(function for function in inventory.functions if origin_known and _gives_evidence(function))
     infiniband = any(_infiniband_ports(device) for function in judged for device in function.rdma_devices)
     mixed = driver.flavour is Flavour.MIXED
     return DriverFacts(

@@ -21,8 +21,8 @@ _LOUD_ERRNOS: Final = frozenset({errno.EIO, errno.EACCES, errno.EPERM, errno.ETI
 _REGISTRATION_DIRECTORIES: Final = ("var/lib/kubelet/device-plugins", "var/lib/kubelet/plugins_registry")
 _MOST_NAMED: Final = 3
 
-_DECIDING: Final = frozenset({"vendor", "device", "class"})
-"""Attributes of a PCI device without which it is not known to be a NIC."""
+_DECIDING: Final = frozenset({"vendor", "device", "class", "osrelease", "os-release"})
+"""Without these of a PCI device it is not known to be a NIC; without the others the system is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +62,15 @@ def derive(inventory: Inventory) -> Facts:
 
 
 def _is_partial(inventory: Inventory) -> bool:
-    """The driver container replaces the driver, or attributes that tell what a device is could not be read.
+    """The driver container replaces the driver, or what tells what the node is could not be read.
 
-    An agent that starts in the middle of it has not seen what was there before.
+    An agent that starts in the middle of a reload has not seen what was there before. A host without os-release or
+    kernel release is a mount that was forgotten, not a system without a name.
     """
-    container = inventory.driver.container
+    container, node = inventory.driver.container, inventory.node
     replacing = container.reloading or (container.running and not container.ready)
-    return replacing or any(unread.path.rpartition("/")[2] in _DECIDING for unread in inventory.node.unread)
+    nameless = node.os_id is None or node.kernel_release is None
+    return replacing or nameless or any(unread.path.rpartition("/")[2] in _DECIDING for unread in node.unread)
 
 
 def _findings(inventory: Inventory) -> Iterator[Finding]:

@@ -17,7 +17,8 @@ class Identity:
     agent_version: str
 
     def supersedes(self, other: "Identity") -> bool:
-        """The same agent on a new connection, or an agent of a later boot: the other stream is dead for sure."""
-        if self.instance_id == other.instance_id:
-            return True
-        return bool(self.boot_id) and self.boot_id != other.boot_id and self.started > other.started
+        """The same agent on a new connection: the other stream is dead for sure.
+
+        Another boot id is no such proof: the agent of another machine that was given this node's name has one too.
+        """
+        return self.instance_id == other.instance_id

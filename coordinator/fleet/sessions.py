@@ -46,9 +46,10 @@ class Session:
             await self._write(response)
 
     def heard(self) -> None:
-        """A message came: the agent lives, for the next while."""
-        self._set_deadline(SILENT_SECONDS)
-        self._resolve(True)
+        """A message came: the agent lives, for the next while, unless another speaks for the node already."""
+        if self.successor is None:
+            self._set_deadline(SILENT_SECONDS)
+            self._resolve(True)
 
     def end(self, successor: Identity) -> None:
         """Another stream speaks for the node from now on."""

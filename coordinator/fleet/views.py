@@ -192,4 +192,4 @@ def _state(status: StateStatus) -> view_pb2.StateStatus:
 
 
 def _finding(finding: Finding) -> view_pb2.Finding:
-    return view_pb2.Finding(reason=finding.reason, message=finding.message)
+    return view_pb2.Finding(reason=finding.reason, message=finding.message, nodes=finding.nodes)

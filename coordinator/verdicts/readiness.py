@@ -50,6 +50,11 @@ class Verdict:
         return ". ".join((*wrong, *(f"{note.reason}: {note.message}" for note in self.notes)))
 
     @property
+    def unsettled(self) -> bool:
+        """Not ready for want of reports only."""
+        return self.finding is not None and self.finding.reason is Reason.FleetSettling
+
+    @property
     def progressing(self) -> bool:
         return self.finding is not None and self.finding.reason in _IN_PROGRESS
 

@@ -148,14 +148,17 @@ def _contrary(view: StateView, node: NodeView) -> Finding | None:
 
 
 def _grouped(findings: Iterable[tuple[str, Finding | None]]) -> Finding | None:
-    """Of findings about single nodes the first in order, with all the nodes that have the same."""
+    """Findings about single nodes as one: nodes with the same share a sentence, the first in order gives the reason."""
     nodes: defaultdict[tuple[Reason, str], set[str]] = defaultdict(set)
     for name, found in findings:
         if found is not None:
             nodes[found.reason, found.message].add(name)
-    for reason, message in sorted(nodes):
-        return Finding.about(reason, f"{{nodes}}: {message}", nodes[reason, message])
-    return None
+    if not nodes:
+        return None
+    groups = [Finding.about(reason, f"{{nodes}}: {text}", nodes[reason, text]) for reason, text in sorted(nodes)]
+    shown, rest = groups[:MOST_NODES_NAMED], len(groups) - MOST_NODES_NAMED
+    message = "; ".join(group.message for group in shown) + (f"; and {rest} more findings" if rest > 0 else "")
+    return Finding(groups[0].reason, message, tuple(sorted(set().union(*nodes.values()))))
 
 
 def _admitted(view: StateView) -> Iterator[tuple[str, NodeView]]:

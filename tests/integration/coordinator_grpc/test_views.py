@@ -154,7 +154,9 @@ async def test_policy_status(coordinator: Coordinator) -> None:
             view_pb2.StateStatus(
                 name="state-OFED",
                 state="notReady",
-                finding=view_pb2.Finding(reason="DriverNotLoaded", message="driver x is not loaded"),
+                finding=view_pb2.Finding(
+                    reason="DriverNotLoaded", message="driver x is not loaded", nodes=["worker-1", "worker-2"]
+                ),
                 nodes=["worker-1", "worker-2"],
             ),
             view_pb2.StateStatus(name="state-multus-cni", state="ready"),

@@ -74,6 +74,8 @@ def test_a_live_agent_that_sees_no_nic_takes_the_label_away() -> None:
             inventory(node=node(unread=(Unread("sys/bus/pci/devices/0000:3b:00.0/vendor", 5),))),
             id="a device that does not say what it is",
         ),
+        pytest.param(inventory(node=node(kernel_release=None)), id="a kernel that does not say its release"),
+        pytest.param(inventory(node=node(os_id=None)), id="a host whose os-release is not mounted"),
     ],
 )
 def test_what_may_only_be_out_of_sight_takes_no_label_away(seen: Inventory) -> None:

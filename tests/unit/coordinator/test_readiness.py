@@ -232,6 +232,15 @@ NOT_READY = [
         id="all pods ready, and an agent sees another driver",
     ),
     pytest.param(
+        view(node("a", replace(LOADED, version="5.8-1.0.1")), node("b", replace(LOADED, flavour=Flavour.INBOX))),
+        Level.NOT_READY,
+        "DriverNotLoaded",
+        "b: driver 23.04-0.5.3 is not loaded: the kernel's own is; "
+        "a: driver 5.8-1.0.1 is loaded, 23.04-0.5.3 is asked for",
+        ("a", "b"),
+        id="two nodes, each with its own trouble",
+    ),
+    pytest.param(
         view(node("a", replace(LOADED, version="5.8-1.0.1"))),
         Level.NOT_READY,
         "DriverVersionDiffers",

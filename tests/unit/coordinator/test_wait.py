@@ -15,7 +15,7 @@ from coordinator.labels.wait import (
     version_unchecked,
     wait,
 )
-from nicfleet.inventory import Driver, DriverBuild, DriverContainer, Flavour, Inventory, Module, ModuleUse
+from nicfleet.inventory import Driver, DriverBuild, DriverContainer, Flavour, Inventory, Module, ModuleUse, Unread
 from nicfleet.reasons import Finding, Reason
 from tests.unit.coordinator.inventories import (
     RDMA_MODULES,
@@ -101,6 +101,14 @@ BONDED = (
             id="vfs-are-not-judged",
         ),
         pytest.param(REQUEST, inventory(connectx6dx(), connectx6lx(), driver=ofed()), id="unsupported-beside"),
+        pytest.param(
+            REQUEST,
+            inventory(
+                connectx6dx(),
+                driver=ofed(flavour=Flavour.INBOX, unread=(Unread("sys/module/mlx5_core/taint", 5),)),
+            ),
+            id="a-module-that-does-not-say-whose-it-is-proves-nothing",
+        ),
         pytest.param(REQUEST, inventory(connectx6lx()), id="unsupported-alone-contradicts-nothing"),
     ],
 )
