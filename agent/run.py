@@ -6,7 +6,8 @@ of the latency. When nothing nudges, a slow look now and then is the safety net.
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from time import monotonic
@@ -44,7 +45,7 @@ class Watch:
         self._believed: Inventory | None = None
         self._missed: Mapping[Thing, float] = {}
         self._driver: Driver | None = None
-        self._failure = ""
+        self._failures: dict[str, str] = {}
 
     async def run(self) -> None:
         """Look until cancelled."""
@@ -61,28 +62,25 @@ class Watch:
 
     async def _look(self, observed: datetime, now: float) -> bool:
         """Look once; True when a removal wants to be confirmed by another look soon."""
-        try:
+        read = None
+        with self._going_on("inventory read failed"):
             read = await self._looker.look(self._believed)
-        except Exception as error:  # whatever it is, the agent goes on with what it knows
-            self._failed("inventory read failed", error)
+        if read is None:
             return False
         if self._believed is None and not is_complete(read):
             self._failed("devices could not be listed", [problem.path for problem in read.all_unread()])
             return False
-        self._failure = ""
+        with self._going_on("inventory not published"):
+            return self._take(read, observed, now)
+        return False
+
+    def _take(self, read: Inventory, observed: datetime, now: float) -> bool:
         self._driver = with_peermem(self._driver, read.driver)
         settled = self._settled(replace(read, driver=self._driver), now)
-        self._missed = settled.missed
         if settled.inventory != self._believed:
             self._publish(settled.inventory, observed)
+        self._missed = settled.missed
         return settled.unconfirmed
-
-    def _failed(self, message: str, reason: object) -> None:
-        """One line for as long as the reason is the same."""
-        if (failure := f"{message}: {reason!r}") != self._failure:
-            self._failure = failure
-            error = reason if isinstance(reason, Exception) else None
-            _log.error(message, extra={"reason": str(reason)}, exc_info=error)
 
     def _settled(self, read: Inventory, now: float) -> Settled:
         if self._believed is None:
@@ -90,10 +88,29 @@ class Watch:
         return settle(self._believed, read, self._missed, now)
 
     def _publish(self, inventory: Inventory, observed: datetime) -> None:
-        for transition in transitions(self._believed, inventory):
-            _log.info(transition.message, extra=transition.fields)
-        self._believed = inventory
+        """Believe it only when it is published: one that could not be is tried again by the next look."""
         self._latest.put(inventory, observed)
+        before, self._believed = self._believed, inventory
+        with self._going_on("changes could not be told"):
+            for transition in transitions(before, inventory):
+                _log.info(transition.message, extra=transition.fields)
+
+    @contextmanager
+    def _going_on(self, message: str) -> Iterator[None]:
+        """Whatever goes wrong in the context, the agent goes on with what it knows."""
+        try:
+            yield
+        except Exception as error:
+            self._failed(message, error)
+        else:
+            self._failures.pop(message, None)
+
+    def _failed(self, message: str, reason: object) -> None:
+        """One line for as long as the reason is the same."""
+        if self._failures.get(message) != repr(reason):
+            self._failures[message] = repr(reason)
+            error = reason if isinstance(reason, Exception) else None
+            _log.error(message, extra={"reason": str(reason)}, exc_info=error)
 
     def _pause(self) -> float:
         believed = self._believed

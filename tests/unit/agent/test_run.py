@@ -11,6 +11,7 @@ from time import monotonic
 
 import pytest
 
+from agent import run
 from agent.files import DirectoryFiles, Files
 from agent.latest import Latest, Snapshot
 from agent.look import Looker
@@ -115,6 +116,31 @@ async def test_a_look_that_fails_is_told_once_and_changes_nothing(caplog: pytest
         assert node.latest.snapshot == first
         assert [record.message for record in caplog.records if record.levelname == "ERROR"] == ["inventory read failed"]
         node.change(lambda: WITH_NIC)
+        assert (await node.published(first.version)).inventory == WITH_NIC
+
+
+@pytest.mark.parametrize(
+    ("part", "told", "published"),
+    [
+        pytest.param("settle", "inventory not published", False, id="what-to-believe"),
+        pytest.param("transitions", "changes could not be told", True, id="what-to-log"),
+    ],
+)
+async def test_a_bug_behind_the_look_is_told_once_and_the_agent_goes_on(
+    part: str, told: str, published: bool, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ValueError("a bug")
+
+    async with watched(period=0.1) as node:
+        first = await node.published()
+        with monkeypatch.context() as broken:
+            broken.setattr(run, part, fail)
+            node.change(lambda: WITH_NIC)
+            await asyncio.sleep(0.6)
+            assert (node.latest.snapshot != first) is published
+        (record,) = [record for record in caplog.records if record.levelname == "ERROR"]
+        assert (record.message, record.exc_info is not None) == (told, True)
         assert (await node.published(first.version)).inventory == WITH_NIC
 
 

@@ -64,6 +64,16 @@ CASES = {
     ),
     "rdma-leaves": (FULL, pf(rdma_devices=()), ["RDMA device removed"]),
     "rdma-rename": (FULL, pf(rdma_devices=(replace(RDMA, name="rocep3s0f0"),)), ["RDMA device renamed"]),
+    "rdma-two-vanish-and-a-third-comes": (
+        pf(rdma_devices=(RDMA, replace(RDMA, name="mlx5_1"))),
+        pf(rdma_devices=(replace(RDMA, name="mlx5_2"),)),
+        ["RDMA device renamed", "RDMA device removed"],
+    ),
+    "rdma-zero-guid-is-no-identity": (
+        pf(rdma_devices=(replace(RDMA, node_guid="0000:0000:0000:0000", ports=()),)),
+        pf(rdma_devices=(replace(RDMA, node_guid="0000:0000:0000:0000", ports=(), name="mlx5_1"),)),
+        ["RDMA device removed", "RDMA device added"],
+    ),
     "rdma-port": (FULL, pf(rdma_devices=(replace(RDMA, ports=(RdmaPort(1, "DOWN"),)),)), ["RDMA port down"]),
     "firmware": (FULL, pf(rdma_devices=(replace(RDMA, firmware="22.2"),)), ["firmware version changed"]),
     "chars": (
