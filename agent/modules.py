@@ -1,12 +1,13 @@
 """Kernel modules of the RDMA stack, from /sys/module (Documentation/ABI/testing/sysfs-module).
 
-Built-in code has a folder there only if it has parameters or a version; `initstate` is absent then.
+Built-in code has a folder there only if it has parameters or a version; `initstate` and `taint` are absent then. The
+kernel itself answers for them, so that any errno but ENOENT is a failure: "no value" would pass for inbox or built in.
 """
 
 from collections.abc import Iterable
 from typing import Final
 
-from agent.reader import Reader
+from agent.reader import ABSENT, Reader
 from nicfleet.inventory import Flavour, Module, ModuleUse
 
 FOLDER: Final = "sys/module"
@@ -67,15 +68,15 @@ def _module(reader: Reader, name: str) -> Module:
         state=_state(reader, f"{folder}/initstate"),
         version=reader.text(f"{folder}/version"),
         srcversion=reader.text(f"{folder}/srcversion"),
-        out_of_tree="O" in (reader.text(f"{folder}/taint") or ""),
+        out_of_tree="O" in (reader.text(f"{folder}/taint", ABSENT) or ""),
     )
 
 
 def _state(reader: Reader, path: str) -> str:
     """The module's state; empty when the kernel would not say."""
     if not reader.exists(path):
-        return BUILT_IN
-    return reader.parsed(path, _STATES.get) or ""
+        return "" if reader.failed(path) else BUILT_IN
+    return reader.parsed(path, _STATES.get, ABSENT) or ""
 
 
 def flavour(loaded: Iterable[Module]) -> Flavour:

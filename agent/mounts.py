@@ -31,7 +31,7 @@ def root_on_nvme(reader: Reader) -> bool | None:
 
 def _mounts(reader: Reader) -> tuple[str, ...]:
     """Lines of mountinfo: init's, whose mounts are the host's, or our own where an ordinary user may not see those."""
-    lines = reader.section().lines(INIT_MOUNTS, _MOUNTS_LIMIT)
+    lines = reader.lines(INIT_MOUNTS, _MOUNTS_LIMIT)
     return lines if any(lines) else reader.lines(OWN_MOUNTS, _MOUNTS_LIMIT)
 
 

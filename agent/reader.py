@@ -7,7 +7,7 @@ the speed of a link that is down. Any other errno, and any answer that makes no 
 
 import errno
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from typing import Final, TypeVar
 
 from agent.files import FileId, Files
@@ -19,6 +19,7 @@ T = TypeVar("T")
 ATTRIBUTE_LIMIT: Final = 4096
 """A sysfs attribute fits into one page."""
 
+ABSENT: Final = frozenset({errno.ENOENT})
 _NO_VALUE: Final = frozenset({errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.EINVAL, errno.EOPNOTSUPP})
 _SENSELESS: Final = 0
 _NUMBER: Final = re.compile(r"-?(?:0x[0-9a-fA-F]{1,16}|[0-9]{1,19})")
@@ -44,17 +45,20 @@ class Reader:
         """What could not be read so far, sorted."""
         return tuple(sorted(self._unread))
 
-    def data(self, path: str, limit: int) -> bytes | None:
-        """The file's bytes; None when there is no value. More than `limit` bytes make no sense."""
-        content = self._try(path, lambda: self._read(path, limit + 1), None)
+    def data(self, path: str, limit: int, normal: Set[int] = _NO_VALUE) -> bytes | None:
+        """The file's bytes; None when there is no value. More than `limit` bytes make no sense.
+
+        `normal`: errnos that are an answer; `ABSENT` for what no driver answers, so that all else is a failure.
+        """
+        content = self._try(path, lambda: self._read(path, limit + 1), None, normal)
         if content is not None and len(content) > limit:
             self.senseless(path)
             return None
         return content
 
-    def text(self, path: str) -> str | None:
-        """An attribute's one line, stripped; None when there is no value or it is empty."""
-        content = self.data(path, ATTRIBUTE_LIMIT)
+    def text(self, path: str, normal: Set[int] = _NO_VALUE) -> str | None:
+        """An attribute's one line, stripped; None when there is no value or it is empty. `normal` as for `data`."""
+        content = self.data(path, ATTRIBUTE_LIMIT, normal)
         if content is None:
             return None
         try:
@@ -67,9 +71,9 @@ class Reader:
             return None
         return value or None
 
-    def parsed(self, path: str, parse: Callable[[str], T | None]) -> T | None:
-        """An attribute's meaning. `parse` returns None for a text that makes no sense."""
-        text = self.text(path)
+    def parsed(self, path: str, parse: Callable[[str], T | None], normal: Set[int] = _NO_VALUE) -> T | None:
+        """An attribute's meaning. `parse` returns None for a text that makes no sense. `normal` as for `data`."""
+        text = self.text(path, normal)
         if text is None:
             return None
         value = parse(text)
@@ -123,8 +127,8 @@ class Reader:
         return tuple(sorted(plain))
 
     def exists(self, path: str) -> bool:
-        """Whether there is anything of that name."""
-        return self._try(path, lambda: self._files.exists(self._paths.place(path)), False)
+        """Whether there is anything of that name; False also when that could not be told, and then `failed`."""
+        return self._try(path, lambda: self._files.exists(self._paths.place(path)), False, ABSENT)
 
     def identity(self, path: str) -> FileId | None:
         return self._try(path, lambda: self._files.identity(self._paths.place(path)), None)
@@ -143,19 +147,23 @@ class Reader:
         if not self.exists(path):
             self._unread.add(Unread(path, errno.ENOENT))
 
+    def failed(self, path: str) -> bool:
+        """Whether this path could not be read so far."""
+        return any(problem.path == path for problem in self._unread)
+
     def senseless(self, path: str) -> None:
         """Note that an answer came and made no sense."""
         self._note(path, _SENSELESS)
 
-    def _note(self, path: str, code: int | None) -> None:
-        if code not in _NO_VALUE:
+    def _note(self, path: str, code: int | None, normal: Set[int] = _NO_VALUE) -> None:
+        if code not in normal:
             self._unread.add(Unread(path, code or _SENSELESS))
 
-    def _try(self, path: str, call: Callable[[], T], otherwise: T) -> T:
+    def _try(self, path: str, call: Callable[[], T], otherwise: T, normal: Set[int] = _NO_VALUE) -> T:
         try:
             return call()
         except OSError as error:
-            self._note(path, error.errno)
+            self._note(path, error.errno, normal)
             return otherwise
 
     def _read(self, path: str, limit: int) -> bytes:

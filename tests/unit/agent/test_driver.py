@@ -93,6 +93,30 @@ def test_a_state_that_makes_no_sense_is_not_built_in(tree: HostTree) -> None:
     assert seen.driver.unread == (Unread("sys/module/mlx5_core/initstate", 0),)
 
 
+@pytest.mark.parametrize("attribute", ["taint", "initstate"])
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EIO, errno.EINVAL, errno.ENODEV], ids=errno.errorcode.get)
+def test_an_unreadable_origin_or_state_is_said_to_be_unread(tree: HostTree, attribute: str, code: int) -> None:
+    _ofed(tree.root)
+    path = f"sys/module/mlx5_core/{attribute}"
+    seen = look(tree, errnos={path: code})
+    assert seen.driver.unread == (Unread(path, code),)
+    module = seen.driver.module("mlx5_core")
+    assert module is not None
+    assert module.state == ("" if attribute == "initstate" else "Live")
+
+
+def test_a_state_that_nobody_may_see_is_not_built_in(tree: HostTree) -> None:
+    _ofed(tree.root)
+    path = "sys/module/mlx5_core/initstate"
+    real = tree.real(path)
+    tree.remove(path)
+    seen = look(tree, errnos={real: errno.EACCES})
+    assert seen.driver.unread == (Unread(path, errno.EACCES),)
+    module = seen.driver.module("mlx5_core")
+    assert module is not None
+    assert module.state == ""
+
+
 @pytest.mark.parametrize(
     ("change", "expected"),
     [

@@ -1,3 +1,5 @@
+import errno
+
 import pytest
 
 from nicfleet.inventory import Unread
@@ -90,6 +92,14 @@ def test_own_mounts_serve_where_those_of_init_are_hidden(tree: HostTree) -> None
     tree.link("proc/self", "proc/77")
     seen = look(tree)
     assert (seen.node.root_on_nvme, seen.node.unread) == (False, ())
+
+
+def test_mounts_of_init_that_could_not_be_read_are_named_although_our_own_serve(tree: HostTree) -> None:
+    tree.write("proc/1/mountinfo", "25 1 259:3 / / rw - xfs /dev/nvme0n1p2 rw")
+    tree.write("proc/77/mountinfo", "25 1 8:2 / / rw - ext4 /dev/sda2 rw")
+    tree.link("proc/self", "proc/77")
+    seen = look(tree, errnos={"proc/1/mountinfo": errno.EACCES})
+    assert (seen.node.root_on_nvme, seen.node.unread) == (False, (Unread("proc/1/mountinfo", errno.EACCES),))
 
 
 def test_registration_directories(tree: HostTree) -> None:
