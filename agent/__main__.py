@@ -21,6 +21,7 @@ from agent.events import UeventMonitor, UeventsUnavailable
 from agent.files import Files
 from agent.host import Host
 from agent.latest import Latest
+from agent.link_source import LinkSource
 from agent.links import Links
 from agent.look import Looker, Read
 from agent.nudges import Nudges
@@ -39,19 +40,24 @@ _log: Final = logging.getLogger("agent")
 
 
 def main() -> None:
-    """Run until SIGTERM or SIGINT."""
+    """Run until SIGTERM or SIGINT; exit 2 for wrong settings, 1 when the agent cannot begin, each with one sentence."""
     try:
         given = settings.read(sys.argv[1:], os.environ)
     except InvalidSettings as error:
-        sys.exit(f"nicfleet-agent: {error}")
+        sys.exit(_said(str(error), 2))
     logs.configure(given.log_level)
     try:
         with open_host(given.host_root) as host:
             asyncio.run(_until_signal(given, host))
     except UnusableHost as error:
-        sys.exit(f"nicfleet-agent: --host-root: {error}")
+        sys.exit(_said(f"--host-root: {error}", 2))
     except CannotListen as error:
-        sys.exit(f"nicfleet-agent: {error}")
+        sys.exit(_said(str(error), 1))
+
+
+def _said(sentence: str, code: int) -> int:
+    sys.stderr.write(f"nicfleet-agent: {sentence}\n")
+    return code
 
 
 async def _until_signal(given: Settings, host: Host) -> None:
@@ -95,14 +101,7 @@ def _reader(host: Host, node: NodeName) -> Read:
 
 
 def _link_source(host: Host) -> Callable[[], Links | None]:
-    if not host.live:
-        return lambda: host.links
-    try:
-        netlink.read_links()
-    except OSError as error:
-        _log.warning("netlink cannot be asked, links are read from sysfs", extra={"error": str(error)})
-        return lambda: None
-    return netlink.read_links
+    return LinkSource(netlink.read_links).links if host.live else lambda: host.links
 
 
 @contextmanager

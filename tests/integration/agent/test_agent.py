@@ -142,3 +142,20 @@ async def test_an_address_in_use_ends_in_one_sentence(tree: HostTree) -> None:
     assert (
         errors.decode().splitlines()[-1].startswith(f"nicfleet-agent: --grpc-listen {address}: the address is in use")
     )
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        pytest.param(("--no-such-flag",), id="unknown-flag"),
+        pytest.param(
+            ("--insecure", "--node-name=a", "--coordinator=a:1", "--host-root=/no/such"), id="host-root-does-not-exist"
+        ),
+    ],
+)
+async def test_a_wrong_flag_is_one_sentence_and_exit_code_2(flags: tuple[str, ...]) -> None:
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "agent", *flags, stdout=PIPE, stderr=PIPE)
+    output, errors = await asyncio.wait_for(process.communicate(), SECONDS)
+    assert (process.returncode, output) == (2, b"")
+    assert errors.startswith(b"nicfleet-agent: ")
+    assert errors.count(b"\n") == 1
