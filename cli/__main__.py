@@ -7,12 +7,14 @@ from typing import Annotated, Final, NoReturn
 
 import typer
 
+from cli.help import NO_VALUE, Command, Group
+
 EXIT_UNUSABLE: Final = 2
 """Exit code when a path that was given cannot be used."""
 
 app = typer.Typer(
     name="nicfleet",
-    help="NVIDIA/Mellanox NICs: what this machine has.",
+    cls=Group,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -32,7 +34,28 @@ class Output(StrEnum):
     YAML = "yaml"
 
 
-@app.command()
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"nicfleet {version('nicfleet')}")
+        raise typer.Exit
+
+
+@app.callback()
+def nicfleet(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", metavar=NO_VALUE, help="Show the version and exit.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """NVIDIA/Mellanox NICs: what this machine has."""
+
+
+@app.command(cls=Command)
 def inspect(
     host_root: HostRoot = Path("/"),
     output: Annotated[Output, typer.Option("--output", "-o")] = Output.TABLE,
@@ -50,7 +73,7 @@ def inspect(
         print(show.as_json(inventory) if output is Output.JSON else show.as_yaml(inventory))
 
 
-@app.command()
+@app.command(cls=Command)
 def record(
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The archive to write.")],
     host_root: HostRoot = Path("/"),

@@ -6,7 +6,9 @@ from pathlib import Path
 from agent import inventory, recording
 from agent.host import Host
 from agent.links import Links
+from agent.pci import DEVICES
 from agent.record import UnusableHost, open_host
+from agent.settle import is_complete
 from nicfleet.inventory import Inventory, NodeName
 
 
@@ -19,9 +21,15 @@ def inspect(host_root: Path) -> Inventory:
     try:
         with open_host(host_root) as host:
             name = platform.node() if host.live else host.root.name
-            return inventory.read(host, _links(host), NodeName(name))
+            seen = inventory.read(host, _links(host), NodeName(name))
     except UnusableHost as error:
         raise Refused(f"--host-root: {error}") from error
+    if not is_complete(seen):
+        raise Refused(
+            f"--host-root: {host_root} shows no PCI bus (/{DEVICES} cannot be listed): "
+            "give a host's root directory, or a file of nicfleet record"
+        )
+    return seen
 
 
 def record(host_root: Path, output: Path) -> Inventory:
@@ -39,9 +47,7 @@ def _links(host: Host) -> Links | None:
     """What netlink says, of this machine only; a sandbox may forbid to ask it."""
     if not host.live:
         return host.links
+    from agent.link_source import LinkSource
     from agent.netlink import read_links
 
-    try:
-        return read_links()
-    except OSError:
-        return None
+    return LinkSource(read_links).links()

@@ -2,6 +2,7 @@
 
 import json
 import re
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,21 @@ def test_a_machine_without_nics_is_not_an_error(tmp_path: Path) -> None:
     assert result.exit_code == 0
 
 
+@pytest.mark.parametrize("arguments", [("--help",), ("inspect", "--help"), ("record", "--help")], ids=" ".join)
+def test_help_shows_no_value_where_none_is_taken(arguments: tuple[str, ...]) -> None:
+    result = nicfleet(*arguments)
+
+    assert result.exit_code == 0
+    assert re.search(r"--help +Show this message and exit\.", result.stdout)
+    assert "bool" not in result.stdout
+
+
+def test_the_version_is_that_of_the_distribution() -> None:
+    result = nicfleet("--version")
+
+    assert (result.exit_code, result.stdout) == (0, f"nicfleet {version('nicfleet')}\n")
+
+
 def test_json_and_yaml_are_the_inventory_message(connectx5: Path) -> None:
     as_json = json.loads(nicfleet("inspect", "--host-root", connectx5, "-o", "json").stdout)
     as_yaml = yaml.safe_load(nicfleet("inspect", "--host-root", connectx5, "-o", "yaml").stdout)
@@ -139,6 +155,12 @@ def test_a_recorded_host_looks_like_the_host(connectx5: Path, tmp_path: Path) ->
             ("inspect", "--host-root", __file__),
             f"nicfleet: --host-root: {__file__} is not a recorded host",
             id="root-is-no-archive",
+        ),
+        pytest.param(
+            ("inspect", "--host-root", str(Path(__file__).parent)),
+            f"nicfleet: --host-root: {Path(__file__).parent} shows no PCI bus (/sys/bus/pci/devices cannot be listed): "
+            "give a host's root directory",
+            id="root-is-no-host",
         ),
         pytest.param(
             ("record", "-o", "/no/such/folder.tar.gz"),
