@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.table import Table
 from rich.text import Text
 
@@ -30,6 +30,9 @@ class NodeRow:
     cards: str
     driver: str
     labels: str
+    """As `short` gives them."""
+    label_count: int
+    """Of all that nicfleet may write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +80,59 @@ def short(labels: Mapping[str, str]) -> str:
     return " ".join(_short(key, value) for key, value in sorted(labels.items()) if _is_shown(key))
 
 
-def as_tables(shown: Board) -> RenderableType:
-    """For a terminal whose console takes no markup: reasons may hold brackets."""
-    nodes = _table("Node", "Agent", "Cards", "Driver", "Labels on the API server")
-    for node in shown.nodes:
-        nodes.add_row(node.name, node.connection, node.cards, node.driver, node.labels)
-    states = _table("State", "", "Why")
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """For a terminal whose console takes no markup: reasons may hold brackets.
+
+    States come first, for they are what one waits for. What the screen cannot hold in whole is cut to one line a row:
+    reasons first, then nodes.
+    """
+
+    board: Board
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        whole = Group(_states(self.board, cut=False), "", _nodes(self.board, cut=False))
+        shorter = Group(_states(self.board, cut=True), "", _nodes(self.board, cut=False))
+        shortest = Group(_states(self.board, cut=True), "", _nodes(self.board, cut=True))
+        fitting = (group for group in (whole, shorter) if len(console.render_lines(group, options)) <= console.height)
+        yield next(fitting, shortest)
+
+
+def _states(shown: Board, *, cut: bool) -> Table:
+    table = _table(whole=("State", ""), shrinking=("Why",))
     for state in shown.states:
         if state.state != "ignore":
-            states.add_row(state.name, Text(state.state, style=_COLOURS[state.state]), state.message)
-    return Group(nodes, "", states)
+            table.add_row(state.name, Text(state.state, style=_COLOURS[state.state]), _cell(state.message, cut=cut))
+    return table
+
+
+def _nodes(shown: Board, *, cut: bool) -> Table:
+    table = _table(whole=("Node", "Agent", "Labels"), shrinking=("Cards", "Driver"))
+    for node in shown.nodes:
+        cells = (_cell(text, cut=cut) for text in (node.cards, node.driver))
+        table.add_row(node.name, node.connection, _summed(node), *cells)
+    return table
+
+
+def _summed(node: NodeRow) -> str:
+    """The number of labels, and the one that driver and plugins wait for; driver and NICs have columns of their own."""
+    waits = (label.removeprefix("mofed.") for label in node.labels.split() if label.startswith("mofed.wait"))
+    return " ".join((str(node.label_count), *waits))
+
+
+def _table(*, whole: Iterable[str], shrinking: Iterable[str]) -> Table:
+    """Columns whose cells stay as they are, then those that share the room that is left."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for header in whole:
+        table.add_column(header, no_wrap=True)
+    for header in shrinking:
+        table.add_column(header)
+    return table
+
+
+def _cell(text: str, *, cut: bool) -> Text:
+    """Wrapped, or cut to one line. Not by the column's own no_wrap: then rich would shrink the others as well."""
+    return Text(text, no_wrap=cut, overflow="ellipsis" if cut else "fold")
 
 
 def changes(before: Board, after: Board) -> Iterator[str]:
@@ -123,6 +169,7 @@ def _node(summary: view_pb2.NodeSummary, labels: Mapping[str, str]) -> NodeRow:
         cards=", ".join(summary.models) or "no NIC",
         driver=f"{flavour} {summary.driver_version}".strip(),
         labels=short(labels),
+        label_count=sum(map(names.may_be_written, labels)),
     )
 
 
@@ -134,10 +181,3 @@ def _short(key: str, value: str) -> str:
     for prefix in _SHORTENED:
         key = key.removeprefix(prefix)
     return key.removesuffix(".present") if value == "true" else f"{key}={value}"
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column)
-    return table

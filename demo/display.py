@@ -8,7 +8,7 @@ from typing import Protocol
 from rich.console import Console
 from rich.live import Live
 
-from demo.board import Board, as_tables, changes
+from demo.board import Board, Tables, changes
 
 
 class Display(Protocol):
@@ -60,7 +60,7 @@ class Screen:
         self._live.console.print(text, soft_wrap=True)
 
     def show(self, board: Board) -> None:
-        self._live.update(as_tables(board))
+        self._live.update(Tables(board))
 
 
 @contextmanager
