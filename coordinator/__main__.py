@@ -8,6 +8,7 @@ import sys
 
 from coordinator.app import Coordinator
 from coordinator.fleet.server import CannotListen, Server
+from coordinator.http import CannotServe
 from coordinator.kube.client import Kube
 from coordinator.kube.session import ConfigurationError
 from coordinator.preflight import CrdUnusable
@@ -27,7 +28,7 @@ def main() -> None:
     logs.configure(settings.log_level)
     try:
         asyncio.run(_run(settings))
-    except (CannotListen, ConfigurationError, CrdUnusable, OSError) as error:
+    except (CannotListen, CannotServe, ConfigurationError, CrdUnusable, OSError) as error:
         sys.exit(_said(error, 1))
 
 

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from coordinator.driver_pods import DriverPods
 from coordinator.fleet.finding_log import FindingLog
 from coordinator.fleet.fleet import Fleet, Snapshot
-from coordinator.fleet.server import Server, serve
+from coordinator.fleet.server import CannotListen, Server, serve
 from coordinator.fleet.views import FleetView, LabelStatus
 from coordinator.http import FleetCollector, registry, serve_http
 from coordinator.kube.client import Kube, Source
@@ -102,10 +102,14 @@ class Coordinator:
         self._view = FleetView(self._fleet, _now, self._label_status, self._reconciler.status)
 
     async def run(self, started: Callable[[Server], None]) -> None:
-        """Serve and work until cancelled. Raises CannotListen, OSError or CrdUnusable when it cannot begin."""
-        server = await serve(self._settings.grpc_listen, self._fleet, self._view)
+        """Serve and work until cancelled. Raises CannotListen, CannotServe or CrdUnusable when it cannot begin."""
         metrics = registry(FleetCollector(self._fleet.snapshots, self._policy_ready))
         web = await serve_http(self._settings.http_listen, metrics, self.unhealthy)
+        try:
+            server = await serve(self._settings.grpc_listen, self._fleet, self._view)
+        except CannotListen:
+            await web.cleanup()
+            raise
         try:
             started(server)
             await require_crd(self._kube, NIC_CLUSTER_POLICY)

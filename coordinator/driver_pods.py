@@ -3,14 +3,18 @@
 Pods are not watched. A driver DaemonSet that is rolled out needs no look; otherwise a pass has listed its Pods anyway.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from coordinator.kube.client import Kube
+from coordinator.kube.errors import REFUSALS
 from coordinator.labels.wait import DriverPod
 from coordinator.verdicts.view import LiveWorkload, StateView
 from coordinator.workloads import Pod
 from nicfleet.names import OFED_DRIVER_LABEL
+
+log = logging.getLogger(__name__)
 
 _CONTAINER: Final = "mofed-container"
 
@@ -43,8 +47,16 @@ class DriverPods:
             self._learn(_of(workload for view in drivers for workload in view.workloads))
             return False
         if self._seen is None or self._seen:
-            self._learn(_by_node(await self._kube.pods(self._namespace, OFED_DRIVER_LABEL), current=""))
+            await self._look()
         return bool(self._seen)
+
+    async def _look(self) -> None:
+        try:
+            pods = await self._kube.pods(self._namespace, OFED_DRIVER_LABEL)
+        except REFUSALS as error:
+            log.warning("driver pods not seen", extra={"error": str(error)})
+        else:
+            self._learn(_by_node(pods, current=""))
 
     def _learn(self, seen: Mapping[str, DriverPod]) -> None:
         before, self._seen = self._seen, seen

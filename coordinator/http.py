@@ -14,6 +14,10 @@ from coordinator.fleet.fleet import Connection, Snapshot
 _CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
+class CannotServe(RuntimeError):
+    """The address to serve on is taken, or is none."""
+
+
 class FleetCollector(Collector):
     """Metrics computed from the fleet when they are scraped, so that none can be stale."""
 
@@ -48,7 +52,7 @@ def registry(*collectors: Collector) -> CollectorRegistry:
 async def serve_http(listen: str, metrics: CollectorRegistry, unhealthy: Callable[[], str]) -> web.AppRunner:
     """Serve `/healthz` (the process answers), `/readyz` (503 with `unhealthy()` while that is not empty), `/metrics`.
 
-    Raises OSError when the address cannot be bound.
+    Raises CannotServe.
     """
 
     async def healthz(_: web.Request) -> web.Response:
@@ -66,5 +70,9 @@ async def serve_http(listen: str, metrics: CollectorRegistry, unhealthy: Callabl
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     host, _, port = listen.rpartition(":")
-    await web.TCPSite(runner, host.strip("[]") or None, int(port)).start()
+    try:
+        await web.TCPSite(runner, host.strip("[]"), int(port)).start()
+    except OSError as error:
+        await runner.cleanup()
+        raise CannotServe(f"cannot listen on {listen}: give --http-listen a free HOST:PORT of this host") from error
     return runner

@@ -1,15 +1,19 @@
 """What the Pods of an incomplete workload say. Pods are not watched, and not listed more often than they are worth."""
 
+import logging
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
 from coordinator.kube.client import Kube
+from coordinator.kube.errors import REFUSALS
 from coordinator.kube.objects import Ref
 from coordinator.kube.pods import latest_refusal
 from coordinator.workloads import Pod, Workload
 from coordinator.world import Detail
+
+log = logging.getLogger(__name__)
 
 LEAST_SECONDS: Final = 0.2
 PODS_PER_SECOND: Final = 500
@@ -17,7 +21,8 @@ PODS_PER_SECOND: Final = 500
 
 
 class PodLooks:
-    """The latest look at each workload, taken anew when it is too old. Raises KubeError as Kube does."""
+    """The latest look at each workload, taken anew when it is too old. What the API server refuses to tell is left out;
+    raises KubeError for what a retry may cure."""
 
     def __init__(self, kube: Kube, uid: Callable[[Ref], str | None]) -> None:
         """`uid` answers with an object's uid, None when it is not there."""
@@ -31,7 +36,11 @@ class PodLooks:
         self._good_until = {key: taken for key, taken in self._good_until.items() if taken[0] > now}
         if ref in self._good_until:
             return self._good_until[ref][1]
-        detail = await self._detail(ref, workload)
+        try:
+            detail = await self._detail(ref, workload)
+        except REFUSALS as error:
+            log.warning("pods not seen", extra={"object": str(ref), "error": str(error)})
+            detail = Detail()
         self._good_until[ref] = time.monotonic() + LEAST_SECONDS + len(detail.pods) / PODS_PER_SECOND, detail
         return detail
 

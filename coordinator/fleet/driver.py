@@ -30,8 +30,9 @@ _THIRD_PARTY: Final = frozenset(
 )  # fmt: skip
 
 
-_ORIGIN: Final = frozenset({"taint", "initstate"})
-"""Without these of a module it is not known whose it is, or whether it is loaded: nothing is proved then."""
+_ORIGIN: Final = frozenset({"initstate", "module", "taint"})
+"""Without the list of modules (sys/module), or these attributes of one, it is not known what is loaded or whose it is:
+nothing is proved then."""
 
 
 class HolderKind(StrEnum):

@@ -13,7 +13,7 @@ KubeError
 """
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Final
 
 import msgspec
 
@@ -47,7 +47,7 @@ class Status(msgspec.Struct, frozen=True, rename="camel"):
 class KubeError(Exception):
     """A request that did not do what was asked. `str()` is one sentence: request, object, answer and fix."""
 
-    fix: ClassVar[str] = ""
+    fix: str = ""
 
     def __init__(self, action: str, target: str, status: Status) -> None:
         """`action` is a verb such as "apply"; `target` the object, e.g. "DaemonSet ns/name"."""
@@ -99,11 +99,24 @@ class Unauthorized(KubeError):
 
 
 class Forbidden(KubeError):
-    fix = "give nicfleet's ServiceAccount the ClusterRole that is shipped with it"
+    """For want of a right, or by admission: a quota or pod security refuses in the same way, and says so itself."""
+
+    def __init__(self, action: str, target: str, status: Status) -> None:
+        self.fix = "give nicfleet's ServiceAccount the rights that are shipped with it" if _is_right(status) else ""
+        super().__init__(action, target, status)
 
 
 class Invalid(KubeError):
     pass
+
+
+REFUSALS: Final = (Failed, Forbidden, Invalid, NotFound)
+"""An answer to this request, which says nothing of the next: what asked goes on without."""
+
+
+def _is_right(status: Status) -> bool:
+    """The authorizer's words are 'User "…" cannot … resource "…"'."""
+    return " cannot " in status.message
 
 
 _BY_CODE: dict[int, type[KubeError]] = {

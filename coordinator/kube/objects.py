@@ -35,6 +35,7 @@ class Resource:
 
 
 NODE: Final = Resource("Node", "", "v1", "nodes", namespaced=False)
+NAMESPACE: Final = Resource("Namespace", "", "v1", "namespaces", namespaced=False)
 POD: Final = Resource("Pod", "", "v1", "pods")
 EVENT: Final = Resource("Event", "", "v1", "events")
 NIC_CLUSTER_POLICY: Final = Resource(
@@ -69,7 +70,7 @@ DEPLOYABLE: Final = (
 """Every kind a state may deploy; upstream sweeps the same ones."""
 
 RESOURCES: Final[Mapping[str, Resource]] = {
-    resource.kind: resource for resource in (NODE, POD, EVENT, NIC_CLUSTER_POLICY, *DEPLOYABLE)
+    resource.kind: resource for resource in (NODE, NAMESPACE, POD, EVENT, NIC_CLUSTER_POLICY, *DEPLOYABLE)
 }
 
 

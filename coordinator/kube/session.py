@@ -97,13 +97,21 @@ class Session:
 async def _configuration_of(kubeconfig: Path | None) -> Configuration:
     configuration = Configuration()
     try:
+        _require_file(kubeconfig)
         if kubeconfig is None:
             load_incluster_config(client_configuration=configuration)
         else:
             await load_kube_config(str(kubeconfig), client_configuration=configuration, persist_config=False)
-    except (ConfigException, yaml.YAMLError, ValueError) as error:
+    except (ConfigException, yaml.YAMLError, ValueError, TypeError, AttributeError, OSError) as error:
+        # The library takes a file's shape for granted: one that is empty or no mapping ends as a TypeError or the like.
         raise _unusable(kubeconfig, error) from error
     return configuration
+
+
+def _require_file(kubeconfig: Path | None) -> None:
+    """The library takes a missing file for an empty one, and then misses its contents."""
+    if kubeconfig is not None and not kubeconfig.is_file():
+        raise FileNotFoundError("there is no such file")
 
 
 def _unusable(kubeconfig: Path | None, error: Exception) -> ConfigurationError:

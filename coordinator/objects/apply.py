@@ -14,6 +14,7 @@ import msgspec
 from coordinator.kube.client import Kube, Propagation
 from coordinator.kube.errors import (
     Conflict,
+    Forbidden,
     Gone,
     Invalid,
     KubeError,
@@ -28,7 +29,15 @@ from coordinator.objects.crds import crd_stands
 from coordinator.objects.desired import UNOWNED
 from coordinator.objects.index import ObjectIndex
 from coordinator.objects.live import LiveObject, decode_object
-from coordinator.objects.outcome import Action, Outcome, belongs_to_another, contested, refused, repaired
+from coordinator.objects.outcome import (
+    Action,
+    Outcome,
+    belongs_to_another,
+    contested,
+    in_no_namespace,
+    refused,
+    repaired,
+)
 from coordinator.objects.ownership import drift, folded, foreign_owners, managed_fields_patch, needs_apply
 from coordinator.objects.repairs import Repairs
 from nicfleet.names import HASH_ANNOTATION, OBJECTS_MANAGER, OFED_DRIVER_LABEL
@@ -87,8 +96,21 @@ class Applier:
             return await self._bring(live, desired)
         except _CURABLE:
             raise
+        except Forbidden as error:
+            # The rights of a namespace are gone with it, so that the refusal speaks of rights only.
+            gone = ref.namespace and not await self._exists(Ref("Namespace", "", ref.namespace))
+            return in_no_namespace(ref) if gone else refused(ref, error)
         except KubeError as error:
             return refused(ref, error)
+
+    async def _exists(self, ref: Ref) -> bool:
+        try:
+            await self._kube.get(ref, metadata_only=True)
+        except NotFound:
+            return False
+        except Forbidden:
+            return True  # not ours to know
+        return True
 
     def _known_foreign(self, ref: Ref) -> Outcome | None:
         seen, outcome = self._foreign.get(ref, (0.0, None))

@@ -41,11 +41,16 @@ class Outcome:
         return self.action in {Action.CREATED, Action.UPDATED, Action.REPAIRED, Action.RECREATED}
 
 
+def in_no_namespace(ref: Ref) -> Outcome:
+    """There is no namespace for it."""
+    message = f'namespace "{ref.namespace}" does not exist; create it: kubectl create namespace {ref.namespace}'
+    return Outcome(ref, Action.REFUSED, Finding(Reason.NamespaceMissing, message))
+
+
 def refused(ref: Ref, error: KubeError) -> Outcome:
     """The API server does not write it, or does not let us."""
     if isinstance(error, NotFound) and error.namespace_missing:
-        message = f'namespace "{ref.namespace}" does not exist; create it: kubectl create namespace {ref.namespace}'
-        return Outcome(ref, Action.REFUSED, Finding(Reason.NamespaceMissing, message))
+        return in_no_namespace(ref)
     if isinstance(error, NotFound) and error.kind_unknown:
         message = (
             f"cannot apply {ref}: the cluster does not know {ref.resource.api_version} {ref.kind}; install its CRD"

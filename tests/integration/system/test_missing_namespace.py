@@ -18,12 +18,10 @@ RIGHTS = f"--serviceaccount={names.DEFAULT_NAMESPACE}:nicfleet-coordinator"
 
 @pytest.fixture
 def elsewhere(plane: ControlPlane, tmp_path: Path) -> Iterator[Product]:
-    """A coordinator outside of the namespace that it deploys into, with rights there."""
-    plane.kubectl("create", "clusterrolebinding", NAMESPACE, "--clusterrole=admin", RIGHTS)
+    """A coordinator outside of the namespace that it deploys into. Rights there can only be given once it is there."""
     product = Product(plane, tmp_path, f"--namespace={NAMESPACE}")
     yield product
     product.remove()
-    plane.kubectl("delete", "clusterrolebinding", NAMESPACE)
     plane.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait=false")
 
 
@@ -38,4 +36,5 @@ def test_the_status_names_it_and_heals_when_it_is_created(elsewhere: Product) ->
     assert f"kubectl create namespace {NAMESPACE}" in condition["message"]
 
     elsewhere.plane.kubectl("create", "namespace", NAMESPACE)
+    elsewhere.plane.kubectl("create", "rolebinding", "x", "--clusterrole=admin", RIGHTS, f"--namespace={NAMESPACE}")
     elsewhere.wait_ready()

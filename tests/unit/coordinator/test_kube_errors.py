@@ -49,11 +49,11 @@ def test_kinds(code: int, answer: bytes, kind: type[KubeError]) -> None:
 
 
 def test_the_sentence_names_request_object_answer_and_fix() -> None:
-    error = error_of("apply", "DaemonSet n/x", 403, {}, body('cannot patch resource "daemonsets"'))
+    error = error_of("apply", "DaemonSet n/x", 403, {}, body('User "x" cannot patch resource "daemonsets"'))
 
     assert str(error) == (
-        'cannot apply DaemonSet n/x: cannot patch resource "daemonsets"; '
-        "give nicfleet's ServiceAccount the ClusterRole that is shipped with it"
+        'cannot apply DaemonSet n/x: User "x" cannot patch resource "daemonsets"; '
+        "give nicfleet's ServiceAccount the rights that are shipped with it"
     )
 
 
@@ -75,3 +75,15 @@ def test_what_is_missing_is_told_apart() -> None:
         (False, False),
         (False, True),
     ]
+
+
+@pytest.mark.parametrize(
+    ("message", "advised"),
+    [
+        pytest.param('nodes is forbidden: User "x" cannot list resource "nodes"', True, id="a-right-is-missing"),
+        pytest.param("pods is forbidden: exceeded quota: few, requested: pods=1", False, id="quota"),
+    ],
+)
+def test_rights_are_advised_where_rights_are_missing(message: str, advised: bool) -> None:
+    error = error_of("apply", "Pod n/x", 403, {}, body(message))
+    assert ("ServiceAccount" in str(error)) is advised
