@@ -215,7 +215,7 @@ class Coordinator:
             reason = self.unhealthy()
             await server.health.set(not reason)
             if reason != told:
-                log.warning("health changed", extra={"healthy": not reason, "why": reason})
+                log.log(logging.WARNING if reason else logging.INFO, "health changed", extra={"why": reason})
                 told = reason
             await asyncio.sleep(HEALTH_SECONDS)
 

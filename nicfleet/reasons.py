@@ -44,6 +44,7 @@ class Reason(StrEnum):
     WaitingForDriver = "WaitingForDriver"
 
     # What the agents see of the driver.
+    DriverLoading = "DriverLoading"
     DriverNotLoaded = "DriverNotLoaded"
     DriverVersionDiffers = "DriverVersionDiffers"
     DriverVersionUnchecked = "DriverVersionUnchecked"

@@ -120,7 +120,7 @@ def driver_evidence(request: DriverRequest, driver: DriverFacts) -> Finding | No
     if not driver.judged:
         return None
     if driver.reloading:
-        return Finding(Reason.DriverNotLoaded, "the driver container is replacing the driver's modules")
+        return Finding(Reason.DriverLoading, "the driver container is replacing the driver's modules")
     return _wrong_flavour(request, driver) or _wrong_version(request, driver) or _unusable(request, driver)
 
 

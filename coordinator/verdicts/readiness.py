@@ -25,7 +25,9 @@ class Level(StrEnum):
 _ERRORS: Final = frozenset({Reason.InvalidSpec, Reason.NotSupported, Reason.ObjectConflict})
 """Findings that waiting does not heal: somebody must change something."""
 
-_IN_PROGRESS: Final = frozenset({Reason.FleetSettling, Reason.Removing, Reason.RollingOut, Reason.WaitingForDriver})
+_IN_PROGRESS: Final = frozenset(
+    {Reason.DriverLoading, Reason.FleetSettling, Reason.Removing, Reason.RollingOut, Reason.WaitingForDriver}
+)
 """Findings that are expected to pass by themselves."""
 
 

@@ -39,7 +39,7 @@ def labels_incomplete(view: StateView) -> Finding | None:
     if not view.unlabelled:
         return None
     labels = ", ".join(sorted(set(view.unlabelled.values())))
-    sentence = f"{{nodes}} have a NIC and lack label {labels}, so it is not known which driver image fits"
+    sentence = f"there is a NIC and no label {labels} on {{nodes}}, so it is not known which driver image fits"
     return Finding.about(Reason.NodeLabelsIncomplete, sentence, view.unlabelled)
 
 
@@ -87,7 +87,7 @@ def registration_directory_missing(view: StateView) -> Finding | None:
                 for path in wanted - {f"/{present.strip('/')}" for present in node.facts.plugin_directories}:
                     nodes[path].add(name)
     for path in sorted(nodes):
-        text = f"{{nodes}} have no directory {path}, where the plugin registers; check the kubelet's --root-dir"
+        text = f"there is no directory {path}, where the plugin registers, on {{nodes}}; check the kubelet's --root-dir"
         return Finding.about(Reason.RegistrationDirectoryMissing, text, nodes[path])
     return None
 

@@ -117,6 +117,8 @@ def _rolling_out(workload: LiveWorkload) -> Finding:
     text = f"{workload.title}: {done} of {expected} pods are up to date and ready"
     if waiting:
         text += f", waiting for {name_nodes(waiting)}"
+    elif live.desired != expected:
+        text += f", and its controller wants {live.desired}"
     if old:
         text += f", {old} of an earlier template still there"
     began = min((pod.started for pod in workload.pods if pod.started and not pod.ready), default="")

@@ -261,7 +261,7 @@ NOT_READY = [
         ),
         Level.NOT_READY,
         "RegistrationDirectoryMissing",
-        "a have no directory /var/lib/kubelet/device-plugins, where the plugin registers; "
+        "there is no directory /var/lib/kubelet/device-plugins, where the plugin registers, on a; "
         "check the kubelet's --root-dir",
         ("a",),
         id="a device plugin has nowhere to register",

@@ -154,7 +154,7 @@ UNUSABLE = "driver 24.10-0.7.0 is loaded, but programs cannot use it: "
         ),
         pytest.param(
             inventory(connectx6dx(), driver=ofed(container=DriverContainer(running=True, reloading=True))),
-            Reason.DriverNotLoaded,
+            Reason.DriverLoading,
             "the driver container is replacing the driver's modules",
             id="reloading",
         ),
