@@ -337,7 +337,10 @@ async def test_a_changed_role_recreates_the_binding(installed: ControlPlane, app
 @pytest.mark.parametrize(
     ("change", "reason", "words"),
     [
-        pytest.param({"namespace": "nowhere"}, Reason.ApplyFailed, 'in the namespace "nowhere"', id="forbidden"),
+        pytest.param({"namespace": "default"}, Reason.ApplyFailed, 'in the namespace "default"', id="forbidden"),
+        pytest.param(
+            {"namespace": "nowhere"}, Reason.NamespaceMissing, "kubectl create namespace nowhere", id="nowhere"
+        ),
         pytest.param({"name": "Not_A_Name"}, Reason.ApplyFailed, "Invalid value", id="invalid-name"),
     ],
 )
