@@ -23,6 +23,8 @@ from tests.controlplane.tools import ensure_tools
 
 START_SECONDS = 60.0
 ESTABLISHED_SECONDS = 30.0
+KUBECTL_SECONDS = 180.0
+"""`kubectl delete` waits for ever for an object whose finalizer nobody takes away."""
 
 
 class ControlPlane:
@@ -103,7 +105,12 @@ class ControlPlane:
         # Its default cache is ~/.kube, by port: an earlier cluster may have left its own answers there.
         cache = f"--cache-dir={self._site.folder / 'kubectl-cache'}"
         command: list[str | Path] = [self._kubectl, f"--kubeconfig={self.kubeconfig}", cache, *arguments]
-        done = subprocess.run(command, input=input, capture_output=True, text=True, check=False)
+        try:
+            done = subprocess.run(
+                command, input=input, capture_output=True, text=True, check=False, timeout=KUBECTL_SECONDS
+            )
+        except subprocess.TimeoutExpired as error:
+            raise ControlPlaneError(f"kubectl {' '.join(arguments)}: no end after {KUBECTL_SECONDS:.0f} s") from error
         if not check:
             return done.stdout + done.stderr
         if done.returncode:

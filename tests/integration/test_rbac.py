@@ -56,7 +56,7 @@ def test_every_object_of_the_examples_can_be_applied_and_pruned(installed: Contr
     installed.kubectl("apply", as_coordinator, "--server-side", "-f", "-", input=as_list(objects))
     installed.kubectl("delete", as_coordinator, "--wait=false", "-f", "-", input=as_list(others))
 
-    installed.kubectl("delete", "-f", "-", input=as_list(crds))
+    installed.kubectl("delete", "--wait=false", "-f", "-", input=as_list(crds))
     installed.kubectl("delete", "nicclusterpolicy", names.POLICY_NAME)
 
 
