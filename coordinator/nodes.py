@@ -31,6 +31,4 @@ class KubeNode:
     nfd_keys: frozenset[str] = frozenset()
     taints: tuple[Taint, ...] = ()
     internal_ips: tuple[str, ...] = ()
-    allocatable: Mapping[str, str] = field(default_factory=dict)
     architecture: str = ""
-    runtime: str = ""

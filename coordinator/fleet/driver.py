@@ -71,8 +71,6 @@ class DriverFacts:
     ofed_modules: tuple[str, ...] = ()
     devices_missing: tuple[str, ...] = ()
     reloading: bool = False
-    container_running: bool = False
-    container_ready: bool = False
     builds: tuple[DriverBuild, ...] = ()
     holders: tuple[Holder, ...] = ()
     netns_shared: bool | None = None
@@ -95,8 +93,6 @@ def driver_facts(inventory: Inventory) -> DriverFacts:
         ofed_modules=tuple(_of_origin(driver.modules, out_of_tree=True)) if mixed else (),
         devices_missing=tuple(_devices_missing(judged, driver)) if judged else (),
         reloading=container.running and container.reloading,
-        container_running=container.running,
-        container_ready=container.ready,
         builds=container.builds,
         holders=tuple(_holders(driver.modules, {use.name: use for use in inventory.module_use})),
         netns_shared=driver.netns_shared,

@@ -77,12 +77,10 @@ class _Address(_Partial, frozen=True):
 
 class _NodeInfo(_Partial, frozen=True):
     architecture: str = ""
-    container_runtime_version: str = ""
 
 
 class _Status(_Partial, frozen=True):
     addresses: tuple[_Address, ...] | None = None
-    allocatable: dict[str, str] | None = None
     node_info: _NodeInfo = _NodeInfo()
 
 
@@ -112,10 +110,7 @@ def decode_node(raw: bytes | msgspec.Raw) -> KubeNode:
         nfd_keys=_claimed_by_nfd(meta.annotations or {}),
         taints=tuple(Taint(taint.key, taint.value, taint.effect) for taint in node.spec.taints or ()),
         internal_ips=tuple(a.address for a in status.addresses or () if a.type == "InternalIP"),
-        # Only extended resources have a domain in their name; cpu, memory and the like decide nothing here.
-        allocatable={key: value for key, value in (status.allocatable or {}).items() if "/" in key},
         architecture=status.node_info.architecture or labels.get(names.ARCH_LABEL, ""),
-        runtime=status.node_info.container_runtime_version,
     )
 
 
