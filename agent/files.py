@@ -69,7 +69,7 @@ class DirectoryFiles:
         return os.readlink(self._root + path)  # noqa: PTH115  # a Path for each call would double the time of a look
 
     def names(self, path: str) -> list[str]:
-        return os.listdir(self._root + path)  # noqa: PTH208
+        return os.listdir(self._root + path)  # noqa: PTH208  # as above
 
     def exists(self, path: str) -> bool:
         try:

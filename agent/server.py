@@ -34,7 +34,7 @@ class NodeView(view_pb2_grpc.NodeViewServicer):
             raise AssertionError("abort returned")
         return view_pb2.GetInventoryResponse(inventory=wire.to_wire(snapshot.inventory))
 
-    async def WatchInventory(  # noqa: N802
+    async def WatchInventory(  # noqa: N802  # named in the proto
         self, request: view_pb2.WatchInventoryRequest, context: Any
     ) -> AsyncIterator[view_pb2.WatchInventoryResponse]:
         version = 0

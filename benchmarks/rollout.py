@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -139,7 +140,11 @@ def _rolled_out(api: Api, nodes: int) -> bool:
 def _wait_until_gone(product: Product) -> None:
     pods = f"/api/v1/namespaces/{names.DEFAULT_NAMESPACE}/pods"
     for collection in (f"{_WORKLOADS}/daemonsets", f"{_WORKLOADS}/deployments", pods):
-        eventually(lambda path=collection: not product.api.items(path), within=PATIENCE)  # type: ignore[misc]
+        eventually(partial(_is_empty, product.api, collection), within=PATIENCE)
+
+
+def _is_empty(api: Api, collection: str) -> bool:
+    return not api.items(collection)
 
 
 def _labels(product: Product) -> Iterable[Mapping[str, str]]:
