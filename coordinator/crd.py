@@ -13,18 +13,27 @@ from typing import Any, Final
 import yaml
 from pydantic import BaseModel
 
-from coordinator.policy import NicClusterPolicySpec, PolicyStatus
+from coordinator.policy import NicClusterPolicySpec, NicNodePolicySpec, PolicyStatus, networks
 from nicfleet import names
 
 Schema = dict[str, Any]
 
 REFERENCE: Final = "#/$defs/"
 READY: Final = '.status.conditions[?(@.type=="Ready")]'
-COLUMNS: Final = (
+Column = Mapping[str, Any]
+
+STATUS_COLUMNS: Final[tuple[Column, ...]] = (
     {"name": "Status", "type": "string", "jsonPath": ".status.state"},
     {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
+)
+POLICY_COLUMNS: Final = (
+    *STATUS_COLUMNS,
     {"name": "Reason", "type": "string", "jsonPath": f"{READY}.reason"},
     {"name": "Message", "type": "string", "jsonPath": f"{READY}.message", "priority": 1},
+)
+NETWORK_COLUMNS: Final = (
+    *STATUS_COLUMNS,
+    {"name": "Reason", "type": "string", "jsonPath": ".status.reason", "priority": 1},
 )
 
 
@@ -38,6 +47,7 @@ class Kind:
     description: str
     spec: type[BaseModel]
     status: type[BaseModel]
+    columns: tuple[Column, ...] = NETWORK_COLUMNS
 
 
 KINDS: Final = (
@@ -48,6 +58,40 @@ KINDS: Final = (
         description="What runs for the NVIDIA NICs of this cluster. Only the one named nic-cluster-policy is served.",
         spec=NicClusterPolicySpec,
         status=PolicyStatus,
+        columns=POLICY_COLUMNS,
+    ),
+    Kind(
+        kind="NicNodePolicy",
+        plural="nicnodepolicies",
+        short_names=("nicnode", "nnp"),
+        description="The NIC driver and device plugins of some nodes, where one NicClusterPolicy does not fit all.",
+        spec=NicNodePolicySpec,
+        status=PolicyStatus,
+        columns=POLICY_COLUMNS,
+    ),
+    Kind(
+        kind="MacvlanNetwork",
+        plural="macvlannetworks",
+        short_names=(),
+        description="A secondary network of macvlan interfaces, as a NetworkAttachmentDefinition.",
+        spec=networks.MacvlanNetworkSpec,
+        status=networks.MacvlanNetworkStatus,
+    ),
+    Kind(
+        kind="HostDeviceNetwork",
+        plural="hostdevicenetworks",
+        short_names=(),
+        description="A secondary network of devices moved into pods, as a NetworkAttachmentDefinition.",
+        spec=networks.HostDeviceNetworkSpec,
+        status=networks.HostDeviceNetworkStatus,
+    ),
+    Kind(
+        kind="IPoIBNetwork",
+        plural="ipoibnetworks",
+        short_names=(),
+        description="A secondary network of IP-over-InfiniBand interfaces, as a NetworkAttachmentDefinition.",
+        spec=networks.IPoIBNetworkSpec,
+        status=networks.IPoIBNetworkStatus,
     ),
 )
 
@@ -102,14 +146,14 @@ def definition(kind: Kind) -> dict[str, Any]:
                 "listKind": f"{kind.kind}List",
                 "plural": kind.plural,
                 "singular": kind.kind.lower(),
-                "shortNames": list(kind.short_names),
+                **({"shortNames": list(kind.short_names)} if kind.short_names else {}),
             },
             "versions": [
                 {
                     "name": names.API_VERSION,
                     "served": True,
                     "storage": True,
-                    "additionalPrinterColumns": list(COLUMNS),
+                    "additionalPrinterColumns": list(kind.columns),
                     "schema": {"openAPIV3Schema": root},
                     "subresources": {"status": {}},
                 }

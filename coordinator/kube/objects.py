@@ -42,6 +42,13 @@ NIC_CLUSTER_POLICY: Final = Resource(
     "NicClusterPolicy", "mellanox.com", "v1alpha1", "nicclusterpolicies", namespaced=False
 )
 """Not optional, though a CRD's: a server that begins may answer 404, and no policy means that everything is removed."""
+NIC_NODE_POLICY: Final = Resource("NicNodePolicy", "mellanox.com", "v1alpha1", "nicnodepolicies", namespaced=False)
+MACVLAN_NETWORK: Final = Resource("MacvlanNetwork", "mellanox.com", "v1alpha1", "macvlannetworks", namespaced=False)
+HOST_DEVICE_NETWORK: Final = Resource(
+    "HostDeviceNetwork", "mellanox.com", "v1alpha1", "hostdevicenetworks", namespaced=False
+)
+IPOIB_NETWORK: Final = Resource("IPoIBNetwork", "mellanox.com", "v1alpha1", "ipoibnetworks", namespaced=False)
+NETWORKS: Final = (MACVLAN_NETWORK, HOST_DEVICE_NETWORK, IPOIB_NETWORK)
 
 DEPLOYABLE: Final = (
     Resource("ServiceAccount", "", "v1", "serviceaccounts"),
@@ -70,7 +77,8 @@ DEPLOYABLE: Final = (
 """Every kind a state may deploy; upstream sweeps the same ones."""
 
 RESOURCES: Final[Mapping[str, Resource]] = {
-    resource.kind: resource for resource in (NODE, NAMESPACE, POD, EVENT, NIC_CLUSTER_POLICY, *DEPLOYABLE)
+    resource.kind: resource
+    for resource in (NODE, NAMESPACE, POD, EVENT, NIC_CLUSTER_POLICY, NIC_NODE_POLICY, *NETWORKS, *DEPLOYABLE)
 }
 
 

@@ -4,14 +4,15 @@ Text from users arrives here and nowhere else. Names, patterns and defaults are 
 laxer schema wins and the coordinator refuses what it cannot do with a sentence in the status.
 """
 
+from coordinator.policy.base import ObjectMeta
 from coordinator.policy.container import ContainerResources, EnvVar, ImageSpec, Probe
 from coordinator.policy.invalid import InvalidSpec
 from coordinator.policy.nic_cluster_policy import (
     GlobalConfig,
     NicClusterPolicy,
     NicClusterPolicySpec,
-    ObjectMeta,
 )
+from coordinator.policy.nic_node_policy import NicNodePolicy, NicNodePolicySpec
 from coordinator.policy.ofed import OfedDriver
 from coordinator.policy.scheduling import NodeAffinity, Toleration
 from coordinator.policy.status import AppliedState, Condition, PolicyStatus, StateName
@@ -26,6 +27,8 @@ __all__ = [
     "InvalidSpec",
     "NicClusterPolicy",
     "NicClusterPolicySpec",
+    "NicNodePolicy",
+    "NicNodePolicySpec",
     "NodeAffinity",
     "ObjectMeta",
     "OfedDriver",

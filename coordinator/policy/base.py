@@ -44,3 +44,11 @@ class Model(BaseModel):
         frozen=True,
         extra="ignore",
     )
+
+
+class ObjectMeta(Model):
+    """The parts of an object's metadata that decisions use."""
+
+    name: str
+    uid: str = ""
+    generation: Int64 = 0

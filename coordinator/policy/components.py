@@ -143,7 +143,41 @@ class NicConfigurationOperator(Model):
     )
 
 
+class SpectrumXConfig(Model):
+    """A configuration that today's Spectrum-X operator no longer reads."""
+
+    name: str | None = Field(default=None, description="Name of a ConfigMap, as in policies up to 25.4; has no effect.")
+
+
 class SpectrumXOperator(ImageSpec):
     """The Spectrum-X flow controller."""
 
+    spectrum_x_config: SpectrumXConfig | None = Field(
+        default=None, description="Configuration as in policies up to 25.4; has no effect."
+    )
+    sriov_obj_namespace: str | None = Field(
+        default=None, description="Namespace of SR-IOV objects, as in policies up to 25.4; has no effect."
+    )
+
     x_plane: ImageSpec | None = Field(default=None, description="Its second image; spec.global is not used for it.")
+
+
+class DroppedImage(Model):
+    """An image of a component that is no longer deployed."""
+
+    image: str | None = Field(default=None, description="Image name; has no effect.")
+    repository: str | None = Field(default=None, description="Registry and path; has no effect.")
+    version: str | None = Field(default=None, description="Image tag; has no effect.")
+    image_pull_secrets: tuple[str, ...] | None = Field(default=None, description="Pull Secrets; have no effect.")
+
+
+class NvPeerDriver(DroppedImage):
+    """The nv_peer_mem module, which the GPU driver's nvidia_peermem replaced."""
+
+    gpu_driver_source_path: str | None = Field(default=None, description="Sources of the GPU driver; has no effect.")
+
+
+class OldDevicePlugin(DroppedImage):
+    """The RDMA device plugin as policies before 0.4 named it."""
+
+    config: str | None = Field(default=None, description="JSON text of its configuration; has no effect.")

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from coordinator.policy import components
-from coordinator.policy.base import Int64, Model
+from coordinator.policy.base import Model, ObjectMeta
 from coordinator.policy.container import ImageSpec
 from coordinator.policy.ofed import OfedDriver
 from coordinator.policy.scheduling import NodeAffinity, Toleration
@@ -64,17 +64,17 @@ class NicClusterPolicySpec(Model):
     spectrum_x_operator: components.SpectrumXOperator | None = Field(
         default=None, description="The Spectrum-X flow controller."
     )
+    device_plugin: components.OldDevicePlugin | None = Field(
+        default=None,
+        description="RDMA device plugin, as in policies before 0.4; has no effect: use rdmaSharedDevicePlugin.",
+    )
+    nv_peer_driver: components.NvPeerDriver | None = Field(
+        default=None,
+        description="The nv_peer_mem module, as in policies up to 23.5; has no effect: the GPU driver brings its own.",
+    )
     psp: components.PodSecurityPolicies | None = Field(
         default=None, description="Pod security policies, as in policies up to 23.10; has no effect."
     )
-
-
-class ObjectMeta(Model):
-    """The parts of an object's metadata that decisions use."""
-
-    name: str
-    uid: str = ""
-    generation: Int64 = 0
 
 
 class NicClusterPolicy(Model):

@@ -1,6 +1,7 @@
-"""What desired objects depend on besides the policy: the operator's settings and the pools of driver nodes."""
+"""What desired objects depend on besides the policy: the operator's settings, and what was seen of the cluster."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +20,37 @@ class NodePool:
 
 
 @dataclass(frozen=True, slots=True)
+class Scope:
+    """Which nodes a policy speaks for, and how its objects are told from another policy's.
+
+    The NicClusterPolicy speaks for all nodes and its objects have the plain names. `owner` is the value of the label
+    `ds-owner`. A NicNodePolicy's suffixes are `-<its name>`, and `-<hash of its name>` where upstream has that.
+    """
+
+    owner: str = "NicClusterPolicy"
+    node_selector: Mapping[str, str] = field(default_factory=dict)
+    name_suffix: str = ""
+    hash_suffix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenShift:
+    """What makes OpenShift different."""
+
+
+@dataclass(frozen=True, slots=True)
 class Cluster:
-    """The world as desired objects see it. Without `ofed_init_image` driver pods have no init container."""
+    """The world as desired objects see it.
+
+    Without `ofed_init_image` driver pods have no init container. `openshift` is None on any other Kubernetes.
+    `config_maps` are the data of those ConfigMaps in `namespace` that the policy names and that exist.
+    """
 
     namespace: str
     cni_bin_dir: str
     cni_network_dir: str
     ofed_init_image: str | None
     pools: tuple[NodePool, ...]
+    scope: Scope = Scope()
+    openshift: OpenShift | None = None
+    config_maps: Mapping[str, Mapping[str, str]] = field(default_factory=dict)

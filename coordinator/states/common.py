@@ -50,6 +50,7 @@ def component_values(
     """
     return {
         "namespace": cluster.namespace,
+        "openshift": cluster.openshift is not None,
         "image": image_reference(field, image, spec),
         "pull_secrets": pull_secrets(image, spec),
         "resources": resources(field, image, defaults),

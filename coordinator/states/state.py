@@ -21,6 +21,7 @@ class State:
     values     spec and cluster to template values, or None when the policy does not ask for it.
                Raises InvalidSpec for a user's mistake.
     caveats    spec to sentences on what is accepted and has no effect
+    reads      spec to the names of the ConfigMaps, in the operator's namespace, that the values depend on
     """
 
     name: str
@@ -29,3 +30,4 @@ class State:
     per_node: bool
     values: Callable[[NicClusterPolicySpec, Cluster], Values | None]
     caveats: Callable[[NicClusterPolicySpec], tuple[str, ...]] = lambda _: ()
+    reads: Callable[[NicClusterPolicySpec], tuple[str, ...]] = lambda _: ()

@@ -13,7 +13,7 @@ from coordinator.objects.desired import StateObjects, desired
 from coordinator.objects.render import Renderer
 from coordinator.policy import NicClusterPolicy
 from coordinator.states import STATES
-from coordinator.states.cluster import Cluster, NodePool
+from coordinator.states.cluster import Cluster, NodePool, OpenShift, Scope
 
 ROOT = Path(__file__).parents[3]
 GOLDEN = ROOT / "tests/unit/golden"
@@ -35,6 +35,10 @@ _Block.add_representer(str, _text)
 
 
 def cluster_of(facts: dict[str, Any]) -> Cluster:
+    if "scope" in facts:
+        facts["scope"] = Scope(**facts["scope"])
+    if "openshift" in facts:
+        facts["openshift"] = OpenShift(**facts["openshift"])
     pools = tuple(NodePool(**(pool | {"nodes": tuple(pool["nodes"])})) for pool in facts.pop("pools"))
     return Cluster(**facts, pools=pools)
 
