@@ -6,13 +6,13 @@ watches ─┬─> fleet <── agents' streams        a change of a node  ─>
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from random import Random
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from pydantic import ValidationError
 
 from coordinator.driver_pods import DriverPods
 from coordinator.fleet.finding_log import FindingLog
@@ -20,14 +20,14 @@ from coordinator.fleet.fleet import Fleet, Snapshot
 from coordinator.fleet.server import CannotListen, Server, serve
 from coordinator.fleet.views import FleetView, LabelStatus
 from coordinator.http import FleetCollector, registry, serve_http
+from coordinator.intake import Policy
 from coordinator.kube.client import Kube, Source
 from coordinator.kube.limiter import Limiter
 from coordinator.kube.node_decoding import decode_node
-from coordinator.kube.objects import NIC_CLUSTER_POLICY, NODE, Ref
+from coordinator.kube.objects import NIC_CLUSTER_POLICY, NIC_NODE_POLICY, NODE, Ref
 from coordinator.kube.recorder import EventRecorder
 from coordinator.kube.reflector import Reflector
 from coordinator.labels.labeller import Labeller
-from coordinator.labels.wait import Unasked
 from coordinator.node_labels import NodeLabels
 from coordinator.node_views import NodeViews
 from coordinator.nodes import KubeNode
@@ -36,15 +36,16 @@ from coordinator.objects.index import ObjectIndex
 from coordinator.objects.live import LiveObject
 from coordinator.objects.render import Renderer
 from coordinator.pod_looks import PodLooks
-from coordinator.policy import NicClusterPolicy
+from coordinator.policy import NicClusterPolicySpec
+from coordinator.policy_status import PolicyStatusWriter
 from coordinator.preflight import require_crd
 from coordinator.queue import WorkQueue
-from coordinator.reconcile import Deps, Policy, Reconciler
+from coordinator.reconcile import Deps, Reconciler
 from coordinator.settings import Settings
 from coordinator.states.cluster import Cluster
 from coordinator.verdicts.readiness import Level
 from coordinator.verdicts.view import NodeView
-from coordinator.world import DriverWish
+from coordinator.world import DriverWishes
 from nicfleet.inventory import NodeName
 from nicfleet.names import NIC_LABEL, POLICY_NAME
 
@@ -64,10 +65,13 @@ HEALTH_SECONDS: Final = 1.0
 
 
 class Key(NamedTuple):
-    """Something to look at: a Node's labels or a policy."""
+    """Something to look at: a Node's labels, or all policies."""
 
     kind: str
-    name: str
+    name: str = ""
+
+
+_PASS: Final = Key("policies")
 
 
 class Coordinator:
@@ -80,26 +84,29 @@ class Coordinator:
         self._queue = WorkQueue[Key](random)
         self._fleet = Fleet(_now, self._node_changed)
         self._nodes = Reflector(kube, Source(NODE), decode_node, self._kube_node_changed, random)
-        self._policies: Reflector[Policy] = Reflector(
-            kube, Source(NIC_CLUSTER_POLICY), msgspec.json.decode, self._policy_changed, random
-        )
+        self._policies: Mapping[str, Reflector[Policy]] = {
+            resource.kind: Reflector(
+                kube, Source(resource), msgspec.json.decode, partial(self._policy_changed, resource.kind), random
+            )
+            for resource in (NIC_CLUSTER_POLICY, NIC_NODE_POLICY)
+        }
         self._index = ObjectIndex(kube, self._object_changed, random)
         self._limiter = Limiter()
-        self._wish: DriverWish | Unasked = Unasked.UNKNOWN
+        self._wishes = DriverWishes(unknown=True)  # until a pass has looked at the policies
         self._findings = FindingLog()
         self._hardware: set[str] = set()  # nodes whose hardware changed since their labels were last looked at
         self._driver_pods = DriverPods(kube, settings.namespace, self._relabel)
         self._labels = NodeLabels(
             fleet=self._fleet,
             mode=settings.label_mode,
-            wish=lambda: self._wish,
+            wishes=lambda: self._wishes,
             driver_pod=self._driver_pods.on,
             clock=_now,
         )
         self._node_views = NodeViews(self._nodes, self._view_of)
         self._labeller = Labeller(kube, self._nodes, self._limiter, self._labels.change)
         self._reconciler = Reconciler(self._deps(settings))
-        self._view = FleetView(self._fleet, _now, self._label_status, self._reconciler.status)
+        self._view = FleetView(self._fleet, _now, self._label_status, lambda *owner: self._reconciler.status(owner))
 
     async def run(self, started: Callable[[Server], None]) -> None:
         """Serve and work until cancelled. Raises CannotListen, CannotServe or CrdUnusable when it cannot begin."""
@@ -112,10 +119,12 @@ class Coordinator:
             raise
         try:
             started(server)
-            await require_crd(self._kube, NIC_CLUSTER_POLICY)
+            for resource in (NIC_CLUSTER_POLICY, NIC_NODE_POLICY):
+                await require_crd(self._kube, resource, "conditions")
             async with asyncio.TaskGroup() as group:
-                for reflector in (self._nodes, self._policies):
-                    group.create_task(reflector.run())
+                group.create_task(self._nodes.run())
+                for policies in self._policies.values():
+                    group.create_task(policies.run())
                 group.create_task(self._index.run())
                 group.create_task(self._queue.run(self._handle, LABEL_WORKERS))
                 group.create_task(self._announce_sync())
@@ -156,23 +165,24 @@ class Coordinator:
         if new is not None:
             self._fleet.node_seen(new)
 
-    def _policy_changed(self, name: str, old: Policy | None, new: Policy | None) -> None:
+    def _policy_changed(self, kind: str, name: str, old: Policy | None, new: Policy | None) -> None:
         if old is not None and new is not None and _edition(old) == _edition(new):
             return
-        if name == POLICY_NAME:
-            self._wish = _wish_of(old, new)
-            self._driver_pods.forget()
-            self._relabel()
         if new is None and old is not None and _orphans(old):
-            return  # its objects are to stay
-        self._queue.add(Key("NicClusterPolicy", name))
+            self._reconciler.orphaned((kind, name))  # its objects are to stay
+        self._queue.add(_PASS)
 
     def _object_changed(self, ref: Ref, old: LiveObject | None, new: LiveObject | None) -> None:
         self._reconcile_soon()
 
     def _reconcile_soon(self) -> None:
-        delay = min(max(POLICY_DELAY, _REST * self._reconciler.cost), POLICY_DELAY_MOST)
-        self._queue.add_later(Key("NicClusterPolicy", POLICY_NAME), delay)
+        self._queue.add_later(_PASS, min(max(POLICY_DELAY, _REST * self._reconciler.cost), POLICY_DELAY_MOST))
+
+    def _wishes_known(self, wishes: DriverWishes) -> None:
+        if wishes != self._wishes:
+            self._wishes = wishes
+            self._driver_pods.forget()  # what was seen of the pods was held against another driver
+            self._relabel()
 
     def _relabel(self, nodes: Iterable[str] | None = None) -> None:
         """Look at the labels of these nodes, or of all."""
@@ -183,8 +193,8 @@ class Coordinator:
     # Who does the work.
 
     async def _handle(self, key: Key) -> float | None:
-        if key.kind == "NicClusterPolicy":
-            return await self._reconciler.reconcile(key.name) if self._in_sync() else POLICY_DELAY
+        if key == _PASS:
+            return await self._reconciler.reconcile() if self._in_sync() else POLICY_DELAY
         return await self._sync_labels(key.name)
 
     async def _sync_labels(self, name: str) -> float | None:
@@ -202,10 +212,10 @@ class Coordinator:
         """Absence means nothing before every Node has been seen."""
         await self._nodes.synced.wait()
         self._fleet.nodes_synced()
-        await self._policies.synced.wait()
-        log.info("watches in sync", extra={"nodes": len(self._nodes), "policies": len(self._policies)})
-        if POLICY_NAME not in self._policies:
-            self._wish = Unasked.NOBODY
+        for policies in self._policies.values():
+            await policies.synced.wait()
+        count = sum(map(len, self._policies.values()))
+        log.info("watches in sync", extra={"nodes": len(self._nodes), "policies": count})
         self._relabel()
         self._reconcile_soon()
 
@@ -223,27 +233,32 @@ class Coordinator:
 
     def _deps(self, settings: Settings) -> Deps:
         return Deps(
-            kube=self._kube,
             policies=self._policies,
             views=self._node_views,
             index=self._index,
             fleet=self._fleet,
             applier=Applier(self._kube, self._index, self._limiter),
-            events=EventRecorder(self._kube),
+            writer=PolicyStatusWriter(
+                self._kube, EventRecorder(self._kube), lambda kind, answer: self._policies[kind].learn(answer)
+            ),
             driver_pods=self._driver_pods,
             looks=PodLooks(self._kube, self._uid_of),
             render=Renderer(settings.templates),
-            cluster=Cluster(
-                settings.namespace, settings.cni_bin_dir, settings.cni_network_dir, settings.ofed_init_image, ()
-            ),
+            cluster=self._cluster,
+            on_wishes=self._wishes_known,
             clock=_now,
         )
+
+    def _cluster(self, specs: Iterable[NicClusterPolicySpec]) -> Cluster:
+        """What the states see of the cluster."""
+        settings = self._settings
+        return Cluster(settings.namespace, settings.cni_bin_dir, settings.cni_network_dir, settings.ofed_init_image, ())
 
     def _in_sync(self) -> bool:
         return all(reflector.synced.is_set() for reflector in self._reflectors())
 
     def _reflectors(self) -> tuple[Reflector[Any], ...]:
-        return (self._nodes, self._policies, *self._index.reflectors)
+        return (self._nodes, *self._policies.values(), *self._index.reflectors)
 
     def _view_of(self, node: KubeNode) -> NodeView:
         """With the labels that the Node is about to get: a pass decides by what is known."""
@@ -260,7 +275,7 @@ class Coordinator:
         return self._labels.status(node) if node is not None else None
 
     def _policy_ready(self) -> bool | None:
-        status = self._reconciler.status(POLICY_NAME)
+        status = self._reconciler.status((NIC_CLUSTER_POLICY.kind, POLICY_NAME))
         return None if status is None else status.state == Level.READY
 
 
@@ -272,16 +287,6 @@ def _edition(policy: Policy) -> tuple[str, int]:
 def _orphans(policy: Policy) -> bool:
     """It is being deleted with `--cascade=orphan`."""
     return "orphan" in (policy["metadata"].get("finalizers") or ())
-
-
-def _wish_of(old: Policy | None, new: Policy | None) -> DriverWish | Unasked:
-    """What is asked of the nodes' driver. An orphaned driver runs on, and nobody says for what."""
-    if new is None:
-        return Unasked.UNKNOWN if old is not None and _orphans(old) else Unasked.NOBODY
-    try:
-        return DriverWish.of(NicClusterPolicy.model_validate(new).spec)
-    except ValidationError:
-        return Unasked.UNKNOWN  # the reconciler tells the user
 
 
 def _has_nic(snapshot: Snapshot) -> bool:

@@ -10,20 +10,20 @@ from datetime import datetime
 from coordinator.fleet.fleet import Fleet
 from coordinator.fleet.views import LabelStatus
 from coordinator.labels.rules import LabelChange, Mode, Wait, Wanted, carried, hardware_of, patch, wanted
-from coordinator.labels.wait import DriverPod, Unasked, WaitInputs, wait
+from coordinator.labels.wait import DriverPod, WaitInputs, wait
 from coordinator.nodes import KubeNode
-from coordinator.world import DriverWish
+from coordinator.world import DriverWishes
 from nicfleet.inventory import NodeName
 from nicfleet.names import NIC_LABEL
 
 
 @dataclass(frozen=True, slots=True)
 class NodeLabels:
-    """`wish` answers with what the served policy wants, or why there is none. `driver_pod` is upstream's evidence."""
+    """`wishes` answers with what the policies want of the driver. `driver_pod` is upstream's evidence."""
 
     fleet: Fleet
     mode: Mode
-    wish: Callable[[], DriverWish | Unasked]
+    wishes: Callable[[], DriverWishes]
     driver_pod: Callable[[str], DriverPod]
     clock: Callable[[], datetime]
 
@@ -68,8 +68,7 @@ class NodeLabels:
             nic=labels.get(NIC_LABEL) == "true",
             driver_pod=self.driver_pod(node.name),
         )
-        wish = self.wish()
-        return wait(wish if isinstance(wish, Unasked) else wish.on(replace(node, labels=labels)), inputs)
+        return wait(self.wishes().on(replace(node, labels=labels)), inputs)
 
 
 def _without_nic(node: KubeNode) -> dict[str, str]:

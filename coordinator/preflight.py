@@ -19,15 +19,15 @@ class CrdUnusable(RuntimeError):
     """A CRD is absent or too old; the sentence names it and the command that helps."""
 
 
-async def require_crd(kube: Kube, resource: Resource) -> None:
-    """Wait until the API server answers; raise CrdUnusable unless it has the CRD with the status that we write."""
+async def require_crd(kube: Kube, resource: Resource, field: str) -> None:
+    """Wait until the API server answers; raise CrdUnusable unless it has the CRD, with that field in its status."""
     ref = Ref("CustomResourceDefinition", "", f"{resource.plural}.{resource.group}")
     try:
         crd = msgspec.json.decode(await _answer(kube, ref))
     except NotFound as error:
         raise CrdUnusable(f"{ref} is not installed: {_HELP}") from error
-    if not _has_conditions(crd, resource.version):
-        raise CrdUnusable(f"{ref} is too old, its {resource.version} has no status.conditions: {_HELP}")
+    if not _has(field, crd, resource.version):
+        raise CrdUnusable(f"{ref} is too old, its {resource.version} has no status.{field}: {_HELP}")
 
 
 _HELP: Final = "kubectl apply --server-side -f deploy/crds"
@@ -51,9 +51,9 @@ async def _answer(kube: Kube, ref: Ref) -> bytes:
             await asyncio.sleep(RETRY_SECONDS)
 
 
-def _has_conditions(crd: Any, version: str) -> bool:
+def _has(field: str, crd: Any, version: str) -> bool:
     for served in crd["spec"]["versions"]:
         if served["name"] == version:
             properties = served.get("schema", {}).get("openAPIV3Schema", {}).get("properties", {})
-            return "conditions" in properties.get("status", {}).get("properties", {})
+            return field in properties.get("status", {}).get("properties", {})
     return False

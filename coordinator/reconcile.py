@@ -1,169 +1,202 @@
-"""One pass over a policy: gather → plan → apply → judge → status, in this order and nowhere else.
+"""One pass over the policies: gather → plan → apply → judge → status, in this order and nowhere else.
 
-A pass is asked for by name, never by event, so it can be asked for too often and never too seldom. Everything it
+All policies go through it together: some objects are theirs in common, and two of them may ask for the same nodes. A
+pass is asked for, never told what happened, so it can be asked for too often and never too seldom. Everything it
 decides is decided by pure functions; what it remembers between passes is what only it can know.
 """
 
 import asyncio
-import logging
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal
-
-from pydantic import ValidationError
+from itertools import chain
+from typing import Final
 
 from coordinator.driver_pods import DriverPods
 from coordinator.fleet.fleet import Fleet
 from coordinator.fleet.views import PolicyStatus, StateStatus
-from coordinator.kube.client import Kube
-from coordinator.kube.objects import NIC_CLUSTER_POLICY, Ref, ref_of
-from coordinator.kube.recorder import EventRecorder, Regarding
+from coordinator.intake import Intake, Policy, owner_of
+from coordinator.kube.objects import Ref, ref_of
 from coordinator.kube.reflector import Reflector
 from coordinator.node_views import NodeViews
 from coordinator.objects.apply import Applier
-from coordinator.objects.desired import Render
+from coordinator.objects.desired import Render, StateObjects
 from coordinator.objects.index import ObjectIndex
 from coordinator.objects.outcome import Action, Outcome
+from coordinator.objects.served import Owner
 from coordinator.pod_looks import PodLooks
-from coordinator.policy import NicClusterPolicy
+from coordinator.policy import NicClusterPolicySpec
+from coordinator.policy_status import PolicyStatusWriter
 from coordinator.states import STATES
 from coordinator.states.cluster import Cluster
-from coordinator.verdicts.announcements import Announcement, Announcer
 from coordinator.verdicts.readiness import Level, Verdict, judge, overall, unsettled, unverified
-from coordinator.verdicts.status import (
-    Status,
-    ignored_status,
-    invalid_status,
-    judged_generation,
-    policy_status,
-    urgent,
-)
+from coordinator.verdicts.status import Status, ignored_status, invalid_status, judged_generation, policy_status
 from coordinator.verdicts.view import LiveWorkload, StateView
 from coordinator.workloads import Workload
-from coordinator.world import WORKLOADS, Detail, Plan, World, incomplete, plan, state_views, with_details
-from nicfleet.names import POLICY_NAME, STATUS_MANAGER
-
-log = logging.getLogger(__name__)
-
-Policy = Mapping[str, Any]
-"""A NicClusterPolicy as JSON."""
-
-STATUS_SECONDS: Final = 2.0
-"""Between two status writes that only refine a message."""
+from coordinator.world import (
+    WORKLOADS,
+    Detail,
+    DriverWishes,
+    Places,
+    Plan,
+    World,
+    incomplete,
+    plan,
+    state_views,
+    with_details,
+)
 
 WAITING_SECONDS: Final = 5.0
 """Between looks while something is not ready and no watch may tell: Pods are not watched."""
 
 _CONDITION_TYPES: Final = {state.name: state.condition for state in STATES if state.condition is not None}
+_NOTHING: Final = StateObjects(asked=False)
+
+Outcomes = dict[str, tuple[Outcome, ...]]
+"""What became of the objects of one policy, by state."""
 
 
 @dataclass(frozen=True, slots=True)
 class Deps:
-    """All that a pass reads from and writes to."""
+    """All that a pass reads from and writes to.
 
-    kube: Kube
-    policies: Reflector[Policy]
+    `policies` has one Reflector per kind. `cluster` says what the states of these specs see of the cluster, but for
+    their pools. `on_wishes` hears what the policies want of the nodes' driver before anything is written.
+    """
+
+    policies: Mapping[str, Reflector[Policy]]
     views: NodeViews
     index: ObjectIndex
     fleet: Fleet
     applier: Applier
-    events: EventRecorder
+    writer: PolicyStatusWriter
     driver_pods: DriverPods
     looks: PodLooks
     render: Render
-    cluster: Cluster
+    cluster: Callable[[Iterable[NicClusterPolicySpec]], Cluster]
+    on_wishes: Callable[[DriverWishes], None]
     clock: Callable[[], datetime]
 
 
 class Reconciler:
-    """Brings the cluster in step with the policy, and the policy's status with the cluster."""
+    """Brings the cluster in step with the policies, and their status with the cluster."""
 
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
-        self._judged: dict[str, PolicyStatus] = {}
-        self._announcers: defaultdict[str, Announcer] = defaultdict(Announcer)
-        self._written_at = float("-inf")
+        self._judged: dict[Owner, PolicyStatus] = {}
+        self._orphaned: set[Owner] = set()
         self.cost = 0.0
         """CPU seconds of the last pass, with what else ran meanwhile: passes should follow each other more slowly."""
 
-    def status(self, name: str) -> PolicyStatus | None:
+    def status(self, owner: Owner) -> PolicyStatus | None:
         """The latest verdict, with every node behind each finding; for views."""
-        return self._judged.get(name)
+        return self._judged.get(owner)
 
-    async def reconcile(self, name: str) -> float | None:
+    def orphaned(self, owner: Owner) -> None:
+        """A policy was deleted and its objects are to stay: a driver among them runs on, and nobody says for what."""
+        self._orphaned.add(owner)
+
+    async def reconcile(self) -> float | None:
         """One pass. Returns the seconds after which to look again without being asked, or None.
 
         Raises KubeError for what a retry may cure.
         """
-        policy = self._deps.policies.get(name)
-        if policy is None:
-            self._judged.pop(name, None)
-            self._announcers.pop(name, None)
-            return await self._remove(name)
-        if "deletionTimestamp" in policy["metadata"]:
-            return None  # the garbage collector is at work: what it deletes is no drift
-        if name != POLICY_NAME:
-            return await self._ignore(policy)
-        try:
-            parsed = NicClusterPolicy.model_validate(policy)
-        except ValidationError as error:
-            return await self._refuse(policy, error)
-        return await self._pass(policy, parsed)
-
-    async def _pass(self, policy: Policy, parsed: NicClusterPolicy) -> float | None:
-        deps, began = self._deps, time.thread_time()
-        settled = deps.fleet.settled(deps.clock())  # of the moment that the plan is made from: a pass takes a while
-        world = World(parsed, deps.views.all(), self._workloads())
-        planned = plan(world, deps.cluster, deps.render)
-        outcomes = await self._apply(world, planned)
-        world = replace(world, workloads=self._workloads())  # our own writes are known by now
-        views = state_views(world, planned, outcomes)
-        views = with_details(views, await self._look_into(incomplete(views)))
-        pods_remain = await deps.driver_pods.update(views, asked=parsed.spec.ofed_driver is not None)
-        await self._tell_repairs(policy, outcomes)
-        again = _sooner(_soonest(outcomes), WAITING_SECONDS if pods_remain else None)
-        again = await self._conclude(policy, views, again, settled=settled)
+        began = time.thread_time()
+        intake = Intake.of(policy for kind in self._deps.policies.values() for policy in kind.values())
+        known = intake.documents.keys() | intake.untouched
+        self._orphaned -= known
+        self._judged = {owner: status for owner, status in self._judged.items() if owner in known}
+        self._deps.writer.forget_all_but(known)
+        again = await self._pass(intake)
+        for policy, why in intake.ignored:
+            await self._write_verdict(policy, ignored_status, Level.IGNORE, why)
+        for policy, why in intake.unreadable:
+            await self._write_verdict(policy, invalid_status, Level.ERROR, why)
         self.cost = time.thread_time() - began
         return again
 
-    async def _remove(self, name: str) -> float | None:
-        """The policy is gone: so are its objects. The garbage collector may take half a minute to hear of them."""
-        owner = (NIC_CLUSTER_POLICY.kind, name)
-        gone = [await self._deps.applier.prune(state.name, owner, keep=()) for state in STATES]
-        pods_remain = await self._deps.driver_pods.update((), asked=False)
-        return WAITING_SECONDS if any(gone) or pods_remain else None
+    async def _pass(self, intake: Intake) -> float | None:
+        deps = self._deps
+        settled = deps.fleet.settled(deps.clock())  # of the moment that the plan is made from: a pass takes a while
+        world = World(intake.served, deps.views.all(), self._workloads())
+        deps.on_wishes(DriverWishes.of(world, unknown=bool(intake.unreadable or self._orphaned)))
+        planned = plan(world, deps.cluster([policy.spec for policy in intake.served]), deps.render)
+        outcomes, leftovers = await self._apply(planned, intake.untouched)
+        world = replace(world, workloads=self._workloads())  # our own writes are known by now
+        views = await self._look(world, planned, outcomes)
+        asked = any(policy.spec.ofed_driver is not None for policy in intake.served)
+        pods_remain = await deps.driver_pods.update(chain(*views.values()), asked=asked)
+        again = _soonest(chain(leftovers, *(chain(*done.values()) for done in outcomes.values())))
+        if pods_remain or any(outcome.action is Action.WAITING for outcome in leftovers):
+            again = _sooner(again, WAITING_SECONDS)
+        for owner, seen in views.items():
+            policy = intake.documents[owner]
+            await deps.writer.tell_repairs(policy, chain(*outcomes[owner].values()))
+            again = _sooner(again, await self._conclude(policy, seen, settled=settled))
+        return again
 
     def _workloads(self) -> dict[Ref, Workload]:
         """What runs for the states, as the watches have it."""
         live = (item for state in STATES for item in self._deps.index.of_state(state.name))
         return {item.ref: item.workload for item in live if item.workload and item.ref.kind in WORKLOADS}
 
-    async def _apply(self, world: World, planned: Plan) -> dict[str, tuple[Outcome, ...]]:
-        """Write every state's objects and remove what is left over; a state that cannot be rendered stays as it is."""
-        outcomes = {}
-        for name, state in planned.states.items():
-            if state.problem is not None:
-                continue
-            applied = await self._deps.applier.apply(state.objects)
-            keep = {ref_of(obj) for obj in state.objects}
-            # What could not be written may be in the way of nothing, but its predecessor may still be in use.
-            failed = any(outcome.action is Action.REFUSED for outcome in applied)
-            pruned = () if failed else await self._deps.applier.prune(name, world.owner, keep)
-            outcomes[name] = (*applied, *pruned)
-        return outcomes
+    async def _apply(
+        self, planned: Sequence[Plan], untouched: frozenset[Owner]
+    ) -> tuple[dict[Owner, Outcomes], list[Outcome]]:
+        """Write every state's objects and remove what is left over, by owner; the second part is of policies that are
+        gone. A state that cannot be rendered stays as it is."""
+        done: dict[Ref, Outcome] = {}
+        outcomes: dict[Owner, Outcomes] = {each.policy.owner: {} for each in planned}
+        for each in planned:
+            for name, state in each.states.items():
+                if state.problem is None:
+                    new = [obj for obj in state.objects if ref_of(obj) not in done]
+                    done |= {outcome.ref: outcome for outcome in await self._deps.applier.apply(new)}
+                    outcomes[each.policy.owner][name] = tuple(done[ref_of(obj)] for obj in state.objects)
+        leftovers: list[Outcome] = []
+        for state_name in (state.name for state in STATES):
+            for owner, pruned in (await self._prune(state_name, planned, outcomes, untouched)).items():
+                if owner in outcomes:
+                    outcomes[owner][state_name] = (*outcomes[owner].get(state_name, ()), *pruned)
+                else:
+                    leftovers += pruned
+        return outcomes, leftovers
+
+    async def _prune(
+        self, state: str, planned: Sequence[Plan], outcomes: Mapping[Owner, Outcomes], untouched: frozenset[Owner]
+    ) -> dict[Owner, tuple[Outcome, ...]]:
+        """What a state has left over goes, unless its policy could not be carried out.
+
+        What could not be written may be in the way of nothing, but its predecessor may still be in use.
+        """
+        wanted = {each.policy.owner: each.states.get(state, _NOTHING) for each in planned}
+        spared = untouched | {
+            owner
+            for owner, objects in wanted.items()
+            if objects.problem or any(o.action is Action.REFUSED for o in outcomes[owner].get(state, ()))
+        }
+        live = [(item.ref, {(p.kind, p.name) for p in item.policies}) for item in self._deps.index.of_state(state)]
+        keep = {ref_of(obj) for objects in wanted.values() for obj in objects.objects}
+        keep |= {ref for ref, owners in live if owners & spared}
+        owners = {owner for _, owners in live for owner in owners} - spared
+        return {owner: await self._deps.applier.prune(state, owner, keep) for owner in sorted(owners)}
+
+    async def _look(
+        self, world: World, planned: Sequence[Plan], outcomes: Mapping[Owner, Outcomes]
+    ) -> dict[Owner, tuple[StateView, ...]]:
+        """Everything that is known of each policy's states, with the Pods of workloads that are not complete."""
+        places = Places([node.kube for node in world.nodes.values()])
+        views = {each.policy.owner: state_views(world, each, outcomes[each.policy.owner], places) for each in planned}
+        details = await self._look_into(incomplete(chain(*views.values())))
+        return {owner: with_details(seen, details) for owner, seen in views.items()}
 
     async def _look_into(self, workloads: Iterable[LiveWorkload]) -> dict[Ref, Detail]:
-        """Ask about the workloads that are not complete."""
         seen = [(Ref(w.kind, w.namespace, w.name), w.live) for w in workloads if w.live is not None]
         details = await asyncio.gather(*(self._deps.looks.look(ref, live) for ref, live in seen))
         return {ref: detail for (ref, _), detail in zip(seen, details, strict=True)}
 
-    async def _conclude(
-        self, policy: Policy, views: tuple[StateView, ...], again: float | None, *, settled: bool
-    ) -> float | None:
+    async def _conclude(self, policy: Policy, views: tuple[StateView, ...], *, settled: bool) -> float | None:
         """Judge, and write the status if it says anything new."""
         now = self._deps.clock()
         generation, previous = policy["metadata"]["generation"], policy.get("status") or {}
@@ -171,15 +204,14 @@ class Reconciler:
         told = judged_generation(previous) == generation
         if not settled and (not told or overall(verdicts) is Level.READY):
             verdicts = self._hold(verdicts, now)
-        self._judged[POLICY_NAME] = _for_views(verdicts, generation)
+        owner = owner_of(policy)
+        self._judged[owner] = _for_views(owner[1], verdicts, generation)
         if not settled and told and all(verdict.unsettled for verdict in verdicts if verdict.finding):
             # What stands was judged by more than is known now. Only what speaks against it is said at once.
             return _seconds_until(self._settles(now), now)
         status = policy_status(verdicts, _CONDITION_TYPES, unverified(views), generation, previous, _rfc3339(now))
-        wait = await self._write_status(policy, status, verdicts)
-        if overall(verdicts) is not Level.READY:
-            again = min(again or WAITING_SECONDS, WAITING_SECONDS)
-        return _sooner(wait, again)
+        wait = await self._deps.writer.write(policy, status, verdicts)
+        return wait if overall(verdicts) is Level.READY else _sooner(wait, WAITING_SECONDS)
 
     def _hold(self, verdicts: list[Verdict], now: datetime) -> list[Verdict]:
         settles = f"until {_rfc3339(self._settles(now))} at the latest"
@@ -189,68 +221,23 @@ class Reconciler:
     def _settles(self, now: datetime) -> datetime:
         return self._deps.fleet.next_settle(now) or now + timedelta(seconds=1)
 
-    async def _write_status(self, policy: Policy, status: Status, verdicts: Sequence[Verdict] = ()) -> float | None:
-        """PUT the status unless it stands there already. Returns when to come back with one that can wait."""
-        previous = policy.get("status") or {}
-        if status == previous:
-            return None
-        since = time.monotonic() - self._written_at
-        if since < STATUS_SECONDS and not urgent(status, previous):
-            return STATUS_SECONDS - since
-        answer = await self._deps.kube.replace_status({**policy, "status": status}, manager=STATUS_MANAGER)
-        self._written_at = time.monotonic()
-        self._deps.policies.learn(answer)
-        for news in self._announcers[policy["metadata"]["name"]].news(verdicts, status, previous):
-            await self._announce(policy, news)
-        return None
-
-    async def _ignore(self, policy: Policy) -> float | None:
-        """A policy of another name: upstream's rule, and upstream's words."""
-        name = policy["metadata"]["name"]
-        reason = f"Unsupported NicClusterPolicy instance {name}. Only instance with name {POLICY_NAME} is supported"
-        return await self._write_verdict(policy, ignored_status, Level.IGNORE, reason)
-
-    async def _refuse(self, policy: Policy, error: ValidationError) -> float | None:
-        """The API server took it, under a CRD that is not ours, and we cannot read it. What exists stays as it is."""
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        message = f"{field} cannot be used: {first['msg']}; apply the CRDs of this version and correct the field"
-        return await self._write_verdict(policy, invalid_status, Level.ERROR, message)
-
     async def _write_verdict(
         self, policy: Policy, make: Callable[[str, int, Policy, str], Status], level: Level, why: str
-    ) -> float | None:
-        name, generation = policy["metadata"]["name"], policy["metadata"]["generation"]
-        self._judged[name] = PolicyStatus(name, level, generation)
+    ) -> None:
+        owner, generation = owner_of(policy), policy["metadata"]["generation"]
+        self._judged[owner] = PolicyStatus(owner[1], level, generation)
         now = _rfc3339(self._deps.clock())
-        return await self._write_status(policy, make(why, generation, policy.get("status") or {}, now))
-
-    async def _tell_repairs(self, policy: Policy, outcomes: Mapping[str, tuple[Outcome, ...]]) -> None:
-        for outcome in (outcome for done in outcomes.values() for outcome in done):
-            if outcome.finding is not None and outcome.action is Action.REPAIRED:
-                finding = outcome.finding
-                await self._announce(policy, Announcement(str(outcome.ref), finding.reason, finding.message, True))
-
-    async def _announce(self, policy: Policy, news: Announcement) -> None:
-        metadata = policy["metadata"]
-        said = {"policy": metadata["name"], "subject": news.subject, "reason": news.reason, "why": news.message}
-        log.log(logging.WARNING if news.warning else logging.INFO, "policy finding", extra=said)
-        if news.eventful:
-            regarding = Regarding(
-                policy["apiVersion"], policy["kind"], metadata["name"], metadata["uid"], metadata["generation"]
-            )
-            kind: Literal["Normal", "Warning"] = "Warning" if news.warning else "Normal"
-            await self._deps.events.record(regarding, news.subject, news.reason, news.message, kind)
+        await self._deps.writer.write(policy, make(why, generation, policy.get("status") or {}, now))
 
 
-def _for_views(verdicts: Iterable[Verdict], generation: int) -> PolicyStatus:
-    states = tuple(StateStatus(verdict.name, verdict.level, verdict.finding, verdict.notes) for verdict in verdicts)
-    return PolicyStatus(POLICY_NAME, overall(verdicts), generation, states)
+def _for_views(name: str, verdicts: Iterable[Verdict], generation: int) -> PolicyStatus:
+    judged = tuple(verdicts)
+    states = tuple(StateStatus(verdict.name, verdict.level, verdict.finding, verdict.notes) for verdict in judged)
+    return PolicyStatus(name, overall(judged), generation, states)
 
 
-def _soonest(outcomes: Mapping[str, tuple[Outcome, ...]]) -> float | None:
-    waits = [outcome.again for done in outcomes.values() for outcome in done if outcome.again is not None]
-    return min(waits, default=None)
+def _soonest(outcomes: Iterable[Outcome]) -> float | None:
+    return min((outcome.again for outcome in outcomes if outcome.again is not None), default=None)
 
 
 def _sooner(one: float | None, other: float | None) -> float | None:

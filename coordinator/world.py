@@ -1,28 +1,29 @@
-"""Everything a pass over the policy decides from, and the plan that follows from it. Pure: values in, values out.
+"""Everything a pass over the policies decides from, and the plan that follows from it. Pure: values in, values out.
 
 `World` is read at one moment from what the watches and the agents have told; `plan` turns it into desired objects;
 `state_views` puts the plan, what became of it, and the nodes together for the checks of readiness.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Self
 
 from coordinator.kube.objects import Obj, Ref, ref_of
 from coordinator.labels.wait import DriverRequest, Unasked
 from coordinator.nodes import KubeNode
-from coordinator.objects.desired import Render, StateObjects, desired, unbuilt
+from coordinator.objects.desired import Render, StateObjects, desired_of_all, section
 from coordinator.objects.outcome import Action, Outcome
 from coordinator.objects.pools import UnlabelledNode, driver_placement, driver_pod, pools_of
 from coordinator.objects.scheduling import Placement, keeps, place
-from coordinator.policy import NicClusterPolicy, NicClusterPolicySpec
-from coordinator.states import ORDER, UNBUILT
-from coordinator.states.cluster import Cluster
+from coordinator.objects.served import Owner, ServedPolicy
+from coordinator.policy import NicClusterPolicySpec
+from coordinator.states import DROPPED, ORDER
+from coordinator.states.cluster import Cluster, NodePool, Scope
 from coordinator.verdicts.view import LiveWorkload, NodeView, StateView
 from coordinator.workloads import Pod, Workload
 from nicfleet.names import ARCH_LABEL, OS_ID_LABEL, WAIT_LABEL
-from nicfleet.reasons import Finding, Reason
+from nicfleet.reasons import Finding
 
 DRIVER_STATE: Final = "state-OFED"
 
@@ -37,24 +38,21 @@ WORKLOADS: Final = frozenset({"DaemonSet", "Deployment"})
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """One policy and what is known of the cluster at this moment."""
+    """The policies that are acted on, and what is known of the cluster at this moment."""
 
-    policy: NicClusterPolicy
+    policies: tuple[ServedPolicy, ...]
     nodes: Mapping[str, NodeView]
     workloads: Mapping[Ref, Workload]
-
-    @property
-    def owner(self) -> tuple[str, str]:
-        """Kind and name of the policy, as ownerReferences name it."""
-        return self.policy.kind, self.policy.metadata.name
+    conflicts: Mapping[Owner, Mapping[str, Finding]] = field(default_factory=dict)
+    """Of each policy, the states that another one asks for too, and earlier."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What should exist, state by state, and who is left out of the driver's pools."""
+    """What should exist for one policy, state by state, and who is left out of the driver's pools."""
 
+    policy: ServedPolicy
     states: Mapping[str, StateObjects]
-    unbuilt: tuple[tuple[str, str], ...]
     unlabelled: tuple[UnlabelledNode, ...]
     unsupported: Mapping[str, str]
     """Nodes whose operating system, "rocky 9.3", has no driver image."""
@@ -71,22 +69,35 @@ class Detail:
     refusal: str = ""
 
 
-def plan(world: World, settings: Cluster, render: Render) -> Plan:
-    """Desired objects of every state. `settings` is the cluster without its pools."""
-    spec = world.policy.spec
+def plan(world: World, settings: Cluster, render: Render) -> tuple[Plan, ...]:
+    """Desired objects of every policy and state, policy by policy. `settings` is the cluster without its pools."""
     nodes = [node.kube for node in world.nodes.values()]
-    pools, unlabelled = pools_of(spec, nodes, _holders(world.workloads))
-    supported = tuple(pool for pool in pools if pool.os_id in DRIVER_SYSTEMS)
-    cluster = Cluster(
-        settings.namespace, settings.cni_bin_dir, settings.cni_network_dir, settings.ofed_init_image, supported
+    pools = [_pools(policy, nodes, world.workloads) for policy in world.policies]
+    clusters = [
+        replace(settings, scope=policy.scope, pools=tuple(pool for pool in found if pool.os_id in DRIVER_SYSTEMS))
+        for policy, (found, _) in zip(world.policies, pools, strict=True)
+    ]
+    states = desired_of_all(list(zip(world.policies, clusters, strict=True)), render, world.conflicts)
+    return tuple(
+        _plan(policy, nodes, found, unlabelled, objects)
+        for policy, (found, unlabelled), objects in zip(world.policies, pools, states, strict=True)
     )
-    asked = spec.ofed_driver is not None
-    request = driver_request(spec)
-    admitted = driver_placement(spec, nodes)
+
+
+def _plan(
+    policy: ServedPolicy,
+    nodes: Sequence[KubeNode],
+    pools: Iterable[NodePool],
+    unlabelled: Iterable[UnlabelledNode],
+    states: Mapping[str, StateObjects],
+) -> Plan:
+    asked = policy.spec.ofed_driver is not None
+    request = driver_request(policy.spec)
+    admitted = driver_placement(policy.spec, policy.scope, nodes)
     here = set(admitted.admitted)
     return Plan(
-        states=desired(world.policy, cluster, render),
-        unbuilt=unbuilt(spec),
+        policy=policy,
+        states=states,
         unlabelled=tuple(node for node in unlabelled if asked and node.node in here),
         unsupported={
             node: f"{pool.os_id} {pool.os_version}"
@@ -97,6 +108,12 @@ def plan(world: World, settings: Cluster, render: Render) -> Plan:
         request=request if isinstance(request, DriverRequest) else None,
         driver_placement=admitted if asked else None,
     )
+
+
+def _pools(
+    policy: ServedPolicy, nodes: Iterable[KubeNode], workloads: Mapping[Ref, Workload]
+) -> tuple[tuple[NodePool, ...], tuple[UnlabelledNode, ...]]:
+    return pools_of(policy.spec, policy.scope, nodes, _holders(workloads, policy.scope))
 
 
 def driver_request(spec: NicClusterPolicySpec) -> DriverRequest | Unasked:
@@ -115,8 +132,8 @@ class DriverWish:
     pod: Mapping[str, Any]
 
     @classmethod
-    def of(cls, spec: NicClusterPolicySpec) -> Self:
-        return cls(driver_request(spec), driver_pod(spec))
+    def of(cls, policy: ServedPolicy) -> Self:
+        return cls(driver_request(policy.spec), driver_pod(policy.spec, policy.scope))
 
     def on(self, node: KubeNode) -> DriverRequest | Unasked:
         """For one node: nobody asks where the policy's choice or the operating system keeps the driver away."""
@@ -125,10 +142,37 @@ class DriverWish:
         return self.request
 
 
-def state_views(world: World, planned: Plan, outcomes: Mapping[str, tuple[Outcome, ...]]) -> tuple[StateView, ...]:
-    """One view per state that upstream has, in its order; of those this version cannot deploy too."""
-    places = Places([node.kube for node in world.nodes.values()])
-    views = []
+@dataclass(frozen=True, slots=True)
+class DriverWishes:
+    """What all policies together want of the nodes' driver. `unknown`: there may be one that cannot be read."""
+
+    wishes: tuple[DriverWish, ...] = ()
+    unknown: bool = False
+
+    @classmethod
+    def of(cls, world: World, *, unknown: bool) -> Self:
+        """A policy that another one is in the way of moves no label on its nodes."""
+        clear, unclear = [], []
+        for policy in world.policies:
+            if policy.spec.ofed_driver is not None:
+                if DRIVER_STATE in world.conflicts.get(policy.owner, {}):
+                    unclear.append(replace(DriverWish.of(policy), request=Unasked.UNKNOWN))
+                else:
+                    clear.append(DriverWish.of(policy))
+        return cls((*clear, *unclear), unknown)
+
+    def on(self, node: KubeNode) -> DriverRequest | Unasked:
+        """For one node: the first policy that asks for a driver there."""
+        found = (asked for wish in self.wishes if (asked := wish.on(node)) is not Unasked.NOBODY)
+        return next(found, Unasked.UNKNOWN if self.unknown else Unasked.NOBODY)
+
+
+def state_views(
+    world: World, planned: Plan, outcomes: Mapping[str, tuple[Outcome, ...]], places: "Places"
+) -> tuple[StateView, ...]:
+    """One view per state that the policy's kind has, in upstream's order; of those that upstream dropped, when the
+    policy still asks for them. `places` are of the world's nodes."""
+    views = [*_dropped(world, planned.policy.spec)]
     for name, state in planned.states.items():
         done = outcomes.get(name, ())
         written = {outcome.ref for outcome in done if outcome.written}
@@ -143,7 +187,7 @@ def state_views(world: World, planned: Plan, outcomes: Mapping[str, tuple[Outcom
                     for obj in state.objects
                     if obj["kind"] in WORKLOADS
                 ),
-                problem=Finding(Reason.InvalidSpec, str(state.problem)) if state.problem else None,
+                problem=state.problem,
                 refused=tuple(o.finding for o in done if o.finding and o.action in (Action.REFUSED, Action.WAITING)),
                 remaining=tuple(str(o.ref) for o in done if o.action is Action.WAITING and not o.finding),
                 driver=planned.request if driver and state.asked else None,
@@ -154,8 +198,6 @@ def state_views(world: World, planned: Plan, outcomes: Mapping[str, tuple[Outcom
                 caveats=state.caveats,
             )
         )
-    asked = {name: section for section, name in planned.unbuilt}
-    views += [_unbuilt(world, name, asked.get(name)) for _, name in UNBUILT]
     return tuple(sorted(views, key=lambda view: ORDER.index(view.name)))
 
 
@@ -212,21 +254,19 @@ def _live_workload(obj: Obj, live: Mapping[Ref, Workload], places: Places, writt
     )
 
 
-def _unbuilt(world: World, name: str, section: str | None) -> StateView:
-    """A state that this version cannot deploy; `section` is what asks for it."""
-    if section is None:
-        return StateView(name, asked=False, nodes=world.nodes)
-    message = (
-        f"spec.{section} is not supported by this version: remove it, or stay with upstream's operator on this cluster"
-    )
-    return StateView(name, asked=True, nodes=world.nodes, problem=Finding(Reason.NotSupported, message))
+def _dropped(world: World, spec: NicClusterPolicySpec) -> Iterator[StateView]:
+    """States that upstream no longer has, of sections that the policy still contains."""
+    for path, name, sentence in DROPPED:
+        if section(spec, path) is not None:
+            yield StateView(name, asked=False, nodes=world.nodes, caveats=(sentence,))
 
 
-def _holders(workloads: Mapping[Ref, Workload]) -> dict[str, str]:
+def _holders(workloads: Mapping[Ref, Workload], scope: Scope) -> dict[str, str]:
     """Which architecture has which pool name, as the driver's DaemonSets in the cluster say."""
     holders = {}
     for ref, workload in workloads.items():
         selector = (workload.template.get("spec") or {}).get("nodeSelector") or {}
-        if ref.name.startswith("mofed-") and ref.name.endswith("-ds") and ARCH_LABEL in selector:
-            holders[ref.name.removeprefix("mofed-").removesuffix("-ds")] = selector[ARCH_LABEL]
+        end = f"{scope.hash_suffix}-ds"
+        if ref.name.startswith("mofed-") and ref.name.endswith(end) and ARCH_LABEL in selector:
+            holders[ref.name.removeprefix("mofed-").removesuffix(end)] = selector[ARCH_LABEL]
     return holders

@@ -22,6 +22,8 @@ class Reason(StrEnum):
     FleetSettling = "FleetSettling"
     InvalidSpec = "InvalidSpec"
     NotSupported = "NotSupported"
+    NotYetKnown = "NotYetKnown"
+    PolicyConflict = "PolicyConflict"
     PolicyIgnored = "PolicyIgnored"
     NoMatchingNodes = "NoMatchingNodes"
     Removing = "Removing"

@@ -49,14 +49,14 @@ class PolicyStatus:
 
 
 class FleetView(view_pb2_grpc.FleetViewServicer):
-    """`labels` and `policy_status` answer from memory: None for a Node or policy that they do not know."""
+    """`labels` (of a name) and `policy_status` (of a kind and name) answer from memory: None for what is not known."""
 
     def __init__(
         self,
         fleet: Fleet,
         clock: Callable[[], datetime],
         labels: Callable[[NodeName], LabelStatus | None],
-        policy_status: Callable[[str], PolicyStatus | None],
+        policy_status: Callable[[str, str], PolicyStatus | None],
     ) -> None:
         self._fleet = fleet
         self._clock = clock
@@ -108,10 +108,10 @@ class FleetView(view_pb2_grpc.FleetViewServicer):
     async def GetPolicyStatus(
         self, request: view_pb2.GetPolicyStatusRequest, context: grpc.aio.ServicerContext[Any, Any]
     ) -> view_pb2.GetPolicyStatusResponse:
-        name = request.name or POLICY_NAME
-        status = self._policy_status(name)
+        kind, name = request.kind or "NicClusterPolicy", request.name or POLICY_NAME
+        status = self._policy_status(kind, name)
         if status is None:
-            sentence = f"no status of NicClusterPolicy {name!r}: it does not exist or has not been looked at yet"
+            sentence = f"no status of {kind} {name!r}: it does not exist or has not been looked at yet"
             await context.abort(grpc.StatusCode.NOT_FOUND, sentence)
         return view_pb2.GetPolicyStatusResponse(
             name=status.name,

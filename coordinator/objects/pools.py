@@ -14,7 +14,7 @@ from coordinator.nodes import KubeNode
 from coordinator.objects.scheduling import Placement, keeps, place
 from coordinator.policy import NicClusterPolicySpec
 from coordinator.states import common
-from coordinator.states.cluster import NodePool
+from coordinator.states.cluster import NodePool, Scope
 from nicfleet import names
 
 POOL_LABELS: Final = (names.OS_ID_LABEL, names.OS_VERSION_LABEL, names.ARCH_LABEL, names.KERNEL_LABEL)
@@ -31,7 +31,7 @@ class UnlabelledNode:
 
 
 def pools_of(
-    spec: NicClusterPolicySpec, nodes: Iterable[KubeNode], holders: Mapping[str, str]
+    spec: NicClusterPolicySpec, scope: Scope, nodes: Iterable[KubeNode], holders: Mapping[str, str]
 ) -> tuple[tuple[NodePool, ...], tuple[UnlabelledNode, ...]]:
     """The driver pools, sorted by name, and the NIC nodes that are in none for want of a label, sorted by node.
 
@@ -43,7 +43,7 @@ def pools_of(
     """
     members: dict[tuple[str, str, str], dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     unlabelled = []
-    pod_spec = driver_pod(spec)
+    pod_spec = driver_pod(spec, scope)
     for node in sorted((node for node in nodes if keeps(pod_spec, node)), key=lambda node: node.name):
         if lacking := next((label for label in POOL_LABELS if not node.labels.get(label)), None):
             unlabelled.append(UnlabelledNode(node.name, lacking))
@@ -58,16 +58,16 @@ def pools_of(
     return tuple(sorted(pools, key=lambda pool: pool.name)), tuple(unlabelled)
 
 
-def driver_placement(spec: NicClusterPolicySpec, nodes: Iterable[KubeNode]) -> Placement:
+def driver_placement(spec: NicClusterPolicySpec, scope: Scope, nodes: Iterable[KubeNode]) -> Placement:
     """The NIC nodes that driver pods may run on, whichever pool they are in, and those that a taint keeps out."""
-    return place(driver_pod(spec), nodes)
+    return place(driver_pod(spec, scope), nodes)
 
 
-def driver_pod(spec: NicClusterPolicySpec) -> dict[str, Any]:
+def driver_pod(spec: NicClusterPolicySpec, scope: Scope) -> dict[str, Any]:
     """The part of a driver pod's spec that decides where it runs."""
     return {
         "hostNetwork": True,
-        "nodeSelector": {names.NIC_LABEL: "true"},
+        "nodeSelector": {names.NIC_LABEL: "true", **scope.node_selector},
         "tolerations": common.daemonset_tolerations(spec),
         "affinity": common.daemonset_affinity(spec),
     }

@@ -3,7 +3,7 @@
 from typing import Final
 
 from coordinator.states import cni_plugins, multus, nv_ipam, ofed, rdma_shared_device_plugin, whereabouts
-from coordinator.states.state import State, Values
+from coordinator.states.state import NotYet, State, Values
 
 STATES: Final[tuple[State, ...]] = (
     multus.STATE,
@@ -26,6 +26,8 @@ UNBUILT: Final[tuple[tuple[str, str], ...]] = (
 """Sections of the spec that this version reads but cannot deploy, with upstream's state names."""
 
 ORDER: Final[tuple[str, ...]] = (
+    "state-pod-security-policy",
+    "state-NV-Peer",
     "state-multus-cni",
     "state-container-networking-plugins",
     "state-ipoib-cni",
@@ -40,6 +42,25 @@ ORDER: Final[tuple[str, ...]] = (
     "state-nic-configuration-operator",
     "state-spectrum-x-operator",
 )
-"""Upstream's order of `status.appliedStates`, over both."""
+"""Upstream's order of `status.appliedStates`, over all of them."""
 
-__all__ = ["ORDER", "STATES", "UNBUILT", "State", "Values"]
+DROPPED: Final[tuple[tuple[str, str, str], ...]] = (
+    (
+        "devicePlugin",
+        "state-RDMA-device-plugin",
+        "spec.devicePlugin, as before 0.4, has no effect: use spec.rdmaSharedDevicePlugin",
+    ),
+    (
+        "nvPeerDriver",
+        "state-NV-Peer",
+        "spec.nvPeerDriver has no effect since 23.7: the GPU driver brings nvidia_peermem itself",
+    ),
+    (
+        "psp",
+        "state-pod-security-policy",
+        "spec.psp has no effect: Kubernetes has no pod security policies since 1.25; label the namespace instead",
+    ),
+)
+"""Sections that upstream has dropped: path below `spec`, the state that reports it, and what to tell the user."""
+
+__all__ = ["DROPPED", "ORDER", "STATES", "UNBUILT", "NotYet", "State", "Values"]

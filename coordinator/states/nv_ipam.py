@@ -47,7 +47,7 @@ def _spread(name: str) -> dict[str, Any]:
     }
 
 
-def _caveats(spec: NicClusterPolicySpec) -> tuple[str, ...]:
+def _caveats(spec: NicClusterPolicySpec, _: Cluster) -> tuple[str, ...]:
     if spec.nv_ipam is None or not spec.nv_ipam.config:
         return ()
     return ("spec.nvIpam.config has no effect: make IPPool objects of its pools",)

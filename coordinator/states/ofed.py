@@ -136,7 +136,7 @@ def _probe(probe: Probe | None, defaults: dict[str, int]) -> dict[str, int]:
     return defaults | {key: value for key, value in given.items() if value >= 1} | {"successThreshold": 1}
 
 
-def _caveats(spec: NicClusterPolicySpec) -> tuple[str, ...]:
+def _caveats(spec: NicClusterPolicySpec, _: Cluster) -> tuple[str, ...]:
     upgrade = spec.ofed_driver.upgrade_policy if spec.ofed_driver else None
     if upgrade is None or not upgrade.auto_upgrade:
         return ()

@@ -10,6 +10,13 @@ Values = Mapping[str, object]
 """What the templates of one state may use, by name."""
 
 
+class NotYet(Exception):
+    """What a state needs is not known yet and will be; its text is one sentence: what is waited for, or what is amiss.
+
+    What exists of the state stays as it is meanwhile.
+    """
+
+
 @dataclass(frozen=True, slots=True)
 class State:
     """One component.
@@ -19,8 +26,8 @@ class State:
     folder     its folder under templates/
     per_node   a NicNodePolicy can ask for it too; its objects then carry the label that tells the policies apart
     values     spec and cluster to template values, or None when the policy does not ask for it.
-               Raises InvalidSpec for a user's mistake.
-    caveats    spec to sentences on what is accepted and has no effect
+               Raises InvalidSpec for a user's mistake, and NotYet for what has to be known first.
+    caveats    spec and cluster to sentences on what is accepted and has no effect, or could not be checked
     reads      spec to the names of the ConfigMaps, in the operator's namespace, that the values depend on
     """
 
@@ -29,5 +36,5 @@ class State:
     folder: str
     per_node: bool
     values: Callable[[NicClusterPolicySpec, Cluster], Values | None]
-    caveats: Callable[[NicClusterPolicySpec], tuple[str, ...]] = lambda _: ()
+    caveats: Callable[[NicClusterPolicySpec, Cluster], tuple[str, ...]] = lambda *_: ()
     reads: Callable[[NicClusterPolicySpec], tuple[str, ...]] = lambda _: ()

@@ -22,7 +22,7 @@ class Level(StrEnum):
     ERROR = "error"
 
 
-_ERRORS: Final = frozenset({Reason.InvalidSpec, Reason.NotSupported, Reason.ObjectConflict})
+_ERRORS: Final = frozenset({Reason.InvalidSpec, Reason.NotSupported, Reason.ObjectConflict, Reason.PolicyConflict})
 """Findings that waiting does not heal: somebody must change something."""
 
 _IN_PROGRESS: Final = frozenset(
@@ -68,11 +68,9 @@ class Verdict:
 def judge(view: StateView) -> Verdict:
     """Walk one state's checks."""
     finding = next((found for check in CHECKS if (found := check(view)) is not None), None)
-    if finding is None and not view.asked:
-        return Verdict(view.name, Level.IGNORE)
     notes = tuple(found for check in NOTES if (found := check(view)) is not None)
     if finding is None:
-        return Verdict(view.name, Level.READY, None, notes)
+        return Verdict(view.name, Level.READY if view.asked else Level.IGNORE, None, notes)
     return Verdict(view.name, Level.ERROR if finding.reason in _ERRORS else Level.NOT_READY, finding, notes)
 
 

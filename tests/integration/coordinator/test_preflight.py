@@ -35,12 +35,12 @@ def crd(cluster: ControlPlane) -> Iterator[dict[str, Any]]:
 
 async def test_the_crd_of_this_version_will_do(cluster: ControlPlane, kube: Kube, crd: dict[str, Any]) -> None:
     cluster.apply(crd)
-    await require_crd(kube, RESOURCE)
+    await require_crd(kube, RESOURCE, "conditions")
 
 
 async def test_an_absent_crd_is_named_with_the_command_that_installs_it(kube: Kube) -> None:
     with pytest.raises(CrdUnusable, match=rf"{NAME} is not installed: kubectl apply --server-side -f deploy/crds"):
-        await require_crd(kube, RESOURCE)
+        await require_crd(kube, RESOURCE, "conditions")
 
 
 async def test_a_crd_of_before_conditions_is_too_old(cluster: ControlPlane, kube: Kube, crd: dict[str, Any]) -> None:
@@ -50,7 +50,7 @@ async def test_a_crd_of_before_conditions_is_too_old(cluster: ControlPlane, kube
     cluster.apply(crd)
 
     with pytest.raises(CrdUnusable, match=rf"{NAME} is too old, its v1alpha1 has no status.conditions: kubectl apply"):
-        await require_crd(kube, RESOURCE)
+        await require_crd(kube, RESOURCE, "conditions")
 
 
 REFUSALS = [
@@ -74,7 +74,7 @@ async def test_what_may_pass_is_waited_for_and_told_once(
         proxy.answer = lambda request: refusal if len(proxy.seen) < 4 else None
         kube = await Kube.connect(path)
         with caplog.at_level(logging.WARNING):
-            await require_crd(kube, NIC_CLUSTER_POLICY)
+            await require_crd(kube, NIC_CLUSTER_POLICY, "conditions")
         await kube.close()
 
     assert len(proxy.seen) == 4

@@ -106,7 +106,7 @@ async def running() -> AsyncIterator[Coordinator]:
         changed.set()
 
     fleet = Fleet(now, on_change)
-    view = FleetView(fleet, now, labels.get, policies.get)
+    view = FleetView(fleet, now, labels.get, lambda _, name: policies.get(name))
     fleet.nodes_synced()
     server = await serve("127.0.0.1:0", fleet, view)
     async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:

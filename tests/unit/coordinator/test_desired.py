@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 import yaml
 
-from coordinator.objects.desired import StateObjects, desired, unbuilt
+from coordinator.objects.desired import StateObjects, desired
 from coordinator.objects.render import Obj, Renderer
 from coordinator.policy import NicClusterPolicy
-from coordinator.states import STATES, UNBUILT
+from coordinator.states import STATES
 from nicfleet import names
-from tests.unit.coordinator.policies import POOL, ROOT, TEMPLATES, cluster, image, policy, spec
+from tests.unit.coordinator.policies import POOL, ROOT, TEMPLATES, cluster, image, policy
 
 render = Renderer(TEMPLATES)
 
@@ -60,7 +60,9 @@ def test_examples_ask_for_all_states_but_one(name: str, ignored: str) -> None:
 
 def test_a_mistake_in_one_state_leaves_the_others() -> None:
     found = desired(policy(ofedDriver=image(), rdmaSharedDevicePlugin=image(config="{")), cluster(POOL), render)
-    assert str(found["state-RDMA-device-plugin"].problem).startswith("spec.rdmaSharedDevicePlugin.config is not valid")
+    problem = found["state-RDMA-device-plugin"].problem
+    assert problem is not None
+    assert problem.message.startswith("spec.rdmaSharedDevicePlugin.config is not valid")
     assert found["state-RDMA-device-plugin"].objects == ()
     assert only(found["state-OFED"], "DaemonSet")["metadata"]["name"] == "mofed-ubuntu22.04-54669c9886-ds"
 
@@ -143,20 +145,3 @@ def test_a_pool_more_is_a_daemonset_more() -> None:
     found = desired(policy(ofedDriver=image()), cluster(POOL, other), render)
     names_of = [obj["metadata"]["name"] for obj in found["state-OFED"].objects if obj["kind"] == "DaemonSet"]
     assert names_of == ["mofed-ubuntu22.04-54669c9886-ds", "mofed-rhel9.4-1-ds"]
-
-
-SECTIONS: dict[str, Any] = {
-    "secondaryNetwork": {"ipoib": image()},
-    "nicConfigurationOperator": {"operator": image(), "configurationDaemon": image()},
-}
-
-
-@pytest.mark.parametrize(("path", "state"), UNBUILT, ids=[state for _, state in UNBUILT])
-def test_sections_that_cannot_be_deployed_yet_are_told(path: str, state: str) -> None:
-    section = path.split(".")[0]
-    asked = spec(**{section: SECTIONS.get(section, image())}, ofedDriver=image())
-    assert unbuilt(asked) == ((path, state),)
-
-
-def test_nothing_is_told_of_what_is_built() -> None:
-    assert unbuilt(example("nicclusterpolicy-nv-ipam.yaml").spec) == ()

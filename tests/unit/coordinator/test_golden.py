@@ -45,7 +45,7 @@ def cluster_of(facts: dict[str, Any]) -> Cluster:
 
 def written(result: StateObjects) -> str:
     if result.problem is not None:
-        return f"problem: {result.problem}\n"
+        return f"problem: {result.problem.message}\n"
     return yaml.dump_all(result.objects, Dumper=_Block, sort_keys=False, width=110, explicit_start=True)
 
 

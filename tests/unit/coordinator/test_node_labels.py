@@ -7,36 +7,35 @@ import pytest
 
 from coordinator.fleet.fleet import Fleet
 from coordinator.labels.rules import LabelChange, Mode
-from coordinator.labels.wait import DriverPod, Unasked
+from coordinator.labels.wait import DriverPod
 from coordinator.node_labels import NodeLabels
 from coordinator.nodes import KubeNode, Taint
-from coordinator.policy import NicClusterPolicySpec
-from coordinator.world import DriverWish
+from coordinator.objects.served import ServedPolicy
+from coordinator.world import DriverWish, DriverWishes
 from nicfleet.inventory import Driver, DriverContainer, Inventory, NodeName, Unread
 from nicfleet.names import NIC_LABEL, WAIT_LABEL
 from tests.unit.coordinator.inventories import connectx6dx, inventory, kube_node, node, ofed
+from tests.unit.coordinator.policies import image, policy
 from tests.unit.coordinator.reports import hello, identity, update
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 NAME = NodeName("worker-1")
-DRIVER = DriverWish.of(
-    NicClusterPolicySpec.model_validate(
-        {"ofedDriver": {"image": "doca-driver", "repository": "r", "version": "24.10-0.7.0.0-0"}}
-    )
-)
+DRIVER = DriverWishes((DriverWish.of(ServedPolicy.of(policy(ofedDriver=image(version="24.10-0.7.0.0-0")))),))
+NOBODY = DriverWishes()
+UNKNOWN = DriverWishes(unknown=True)
 LABELLED = kube_node(labels={NIC_LABEL: "true"}, owned=frozenset({NIC_LABEL}))
 
 
 class Cluster:
     """One Node, its agent's reports, a policy or none."""
 
-    def __init__(self, kube: KubeNode, wish: DriverWish | Unasked = Unasked.NOBODY) -> None:
+    def __init__(self, kube: KubeNode, wishes: DriverWishes = NOBODY) -> None:
         self.kube = kube
         self.now = NOW
         self.fleet = Fleet(lambda: self.now, lambda *_: None)
         self.fleet.node_seen(kube)
         self.fleet.nodes_synced()
-        self.labels = NodeLabels(self.fleet, Mode.REPLACE, lambda: wish, lambda _: DriverPod.NONE, lambda: self.now)
+        self.labels = NodeLabels(self.fleet, Mode.REPLACE, lambda: wishes, lambda _: DriverPod.NONE, lambda: self.now)
 
     def report(self, value: Inventory) -> "Cluster":
         who = identity(NAME)
@@ -88,7 +87,7 @@ def test_without_a_driver_asked_for_a_nic_node_need_not_wait() -> None:
 
 def test_before_the_policies_are_known_the_wait_label_is_kept() -> None:
     waiting = replace(LABELLED, labels={**LABELLED.labels, WAIT_LABEL: "true"}, owned=LABELLED.owned | {WAIT_LABEL})
-    assert Cluster(waiting, Unasked.UNKNOWN).report(inventory(connectx6dx())).wait() == "true"
+    assert Cluster(waiting, UNKNOWN).report(inventory(connectx6dx())).wait() == "true"
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 
 from coordinator.nodes import KubeNode, Taint
 from coordinator.objects.pools import UnlabelledNode, fnv1a_digits, pools_of
+from coordinator.states.cluster import Scope
 from nicfleet import names
 from tests.unit.coordinator.policies import POOL, spec
 
@@ -38,7 +39,7 @@ def test_fnv1a_digits(text: str, digits: str) -> None:
 
 
 def test_one_pool_has_upstreams_name() -> None:
-    pools, unlabelled = pools_of(spec(), [node("node-1")], {})
+    pools, unlabelled = pools_of(spec(), Scope(), [node("node-1")], {})
     assert pools == (POOL,)
     assert unlabelled == ()
 
@@ -69,7 +70,7 @@ def test_one_pool_has_upstreams_name() -> None:
 )
 def test_names_of_two_architectures(nodes: list[KubeNode], holders: dict[str, str], expected: dict[str, str]) -> None:
     for order in (nodes, nodes[::-1]):
-        pools, _ = pools_of(spec(), order, holders)
+        pools, _ = pools_of(spec(), Scope(), order, holders)
         assert {pool.name: pool.arch for pool in pools} == expected
         assert [pool.name for pool in pools] == sorted(expected)
 
@@ -84,7 +85,7 @@ def test_names_of_two_architectures(nodes: list[KubeNode], holders: dict[str, st
     ],
 )
 def test_a_node_without_a_label_is_named(label: str) -> None:
-    assert pools_of(spec(), [node("a", without=label)], {}) == ((), (UnlabelledNode("a", label),))
+    assert pools_of(spec(), Scope(), [node("a", without=label)], {}) == ((), (UnlabelledNode("a", label),))
 
 
 NOT_HERE: dict[str, Any] = {
@@ -114,11 +115,11 @@ NOT_HERE: dict[str, Any] = {
     ],
 )
 def test_only_nodes_on_which_a_driver_pod_may_be(sections: dict[str, Any], found: KubeNode, expected: bool) -> None:
-    pools, _ = pools_of(spec(**sections), [found], {})
+    pools, _ = pools_of(spec(**sections), Scope(), [found], {})
     assert [pool.nodes for pool in pools] == ([("a",)] if expected else [])
 
 
 def test_characters_that_object_names_do_not_allow() -> None:
     odd = node("a", **{names.OS_ID_LABEL: "Odd_OS", names.OS_VERSION_LABEL: "1.0_b"})
-    (pool,), _ = pools_of(spec(), [odd], {})
+    (pool,), _ = pools_of(spec(), Scope(), [odd], {})
     assert pool.name == f"odd-os1.0-b-{fnv1a_digits(KERNEL)}"
