@@ -18,7 +18,8 @@ class KubeNode:
 
     `owned` are the label keys that our field manager owns (read from managedFields: the only record of ownership);
     `others` maps a label key to the managers, other than ours, that own it too; `nfd_keys` are the label keys that
-    NFD's annotations claim, in full form; of both, only the keys on our list.
+    NFD's annotations claim, in full form; of both, only the keys on our list. `allocatable` are the units of each
+    extended resource (those with a domain, "rdma/hca_shared"): they change when a device plugin registers or goes.
     """
 
     name: str
@@ -32,3 +33,4 @@ class KubeNode:
     taints: tuple[Taint, ...] = ()
     internal_ips: tuple[str, ...] = ()
     architecture: str = ""
+    allocatable: Mapping[str, int] = field(default_factory=dict)

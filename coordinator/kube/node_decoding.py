@@ -1,6 +1,7 @@
 """A Node's JSON (15 KB and more) → the KubeNode that decisions need. Pure."""
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from sys import intern
 from typing import Final
@@ -17,6 +18,10 @@ _EPOCH: Final = datetime.fromtimestamp(0, UTC)
 _OUR_FIELDS: Final = frozenset(f"f:{key}" for key in names.LABEL_KEYS)
 _OUR_FIELD_PREFIXES: Final = tuple(f"f:{prefix}" for prefix in names.LABEL_PREFIXES)
 _NFD_WRITES: Final = {key.removeprefix(names.NFD): key for key in names.LABEL_KEYS}
+
+_NOT_EXTENDED: Final = ("hugepages-", "attachable-volumes-")
+_COUNT: Final = re.compile(r"([0-9]{1,18})([kMGTPE]?)")
+_THOUSANDS: Final = {suffix: 1000**power for power, suffix in enumerate(("", *"kMGTPE"))}
 
 
 class _Partial(msgspec.Struct, frozen=True, rename="camel"):
@@ -81,6 +86,7 @@ class _NodeInfo(_Partial, frozen=True):
 
 class _Status(_Partial, frozen=True):
     addresses: tuple[_Address, ...] | None = None
+    allocatable: dict[str, str] | None = None
     node_info: _NodeInfo = _NodeInfo()
 
 
@@ -111,7 +117,19 @@ def decode_node(raw: bytes | msgspec.Raw) -> KubeNode:
         taints=tuple(Taint(taint.key, taint.value, taint.effect) for taint in node.spec.taints or ()),
         internal_ips=tuple(a.address for a in status.addresses or () if a.type == "InternalIP"),
         architecture=status.node_info.architecture or labels.get(names.ARCH_LABEL, ""),
+        allocatable=_extended(status.allocatable or {}),
     )
+
+
+def _extended(allocatable: Mapping[str, str]) -> dict[str, int]:
+    """The extended resources, which device plugins offer; not what schedulers keep under Kubernetes' own names."""
+    found = {}
+    for name, quantity in allocatable.items():
+        if "/" in name and "kubernetes.io/" not in name and not name.startswith(_NOT_EXTENDED):
+            count = _COUNT.fullmatch(quantity)  # whole numbers, and a thousand is written 1k
+            if count is not None:
+                found[intern(name)] = int(count[1]) * _THOUSANDS[count[2]]
+    return found
 
 
 def _other_owners(managed: Iterable[_Managed]) -> dict[str, tuple[str, ...]]:

@@ -83,6 +83,7 @@ def test_what_decisions_need_is_kept_and_the_rest_is_not() -> None:
     assert found.taints == (Taint("gpu", "", "NoSchedule"),)
     assert found.internal_ips == ("192.0.2.1", "2001:db8::1")
     assert found.architecture == "arm64"
+    assert found.allocatable == {"rdma/shared": 63}
 
 
 def test_a_bare_node_has_its_architecture_from_the_label() -> None:
@@ -90,3 +91,36 @@ def test_a_bare_node_has_its_architecture_from_the_label() -> None:
 
     assert found.architecture == "amd64"
     assert found.owned == frozenset()
+
+
+def test_of_allocatable_only_extended_resources_are_kept_in_whole_units() -> None:
+    allocatable = {
+        "cpu": "7910m",
+        "memory": "64Gi",
+        "pods": "110",
+        "hugepages-1Gi": "0",
+        "hugepages-a.example/2Mi": "4",
+        "attachable-volumes-csi-a.example/disk": "39",
+        "kubernetes.io/batch-cpu": "71312",
+        "scheduler.kubernetes.io/slots": "2",
+        "rdma/hca_shared": "1k",
+        "nvidia.com/hostdev": "8",
+        "nvidia.com/none": "0",
+        "example.com/fraction": "500m",
+        "example.com/odd": "many",
+    }
+
+    found = decode_node(node(status={"allocatable": allocatable}))
+
+    assert found.allocatable == {"rdma/hca_shared": 1000, "nvidia.com/hostdev": 8, "nvidia.com/none": 0}
+
+
+def test_a_heartbeat_changes_no_fact_of_a_node_and_a_registration_does() -> None:
+    def decoded(**status: Any) -> Any:
+        return decode_node(node(status=status))
+
+    before = decoded(allocatable={"memory": "1"}, conditions=[{"lastHeartbeatTime": "2026-11-25T01:00:00Z"}])
+    after = decoded(allocatable={"memory": "2"}, conditions=[{"lastHeartbeatTime": "2026-11-25T01:05:00Z"}])
+
+    assert after == before
+    assert decoded(allocatable={"memory": "2", "nvidia.com/hostdev": "8"}) != before
