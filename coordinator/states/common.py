@@ -2,13 +2,13 @@
 
 import base64
 import hashlib
-import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from coordinator.policy import ImageSpec, InvalidSpec, NicClusterPolicySpec, NodeAffinity
 from coordinator.policy.base import Model
+from coordinator.policy.json_text import json_object
 from coordinator.states.cluster import Cluster
 from coordinator.states.images import image_reference, pull_secrets
 
@@ -120,19 +120,4 @@ def config_hash(text: str) -> str:
 
 def check_json_object(field: str, text: str) -> None:
     """Raise InvalidSpec unless the text is one JSON object, naming line, column and reason."""
-    try:
-        value = json.loads(text, parse_constant=_refuse_constant)
-    except json.JSONDecodeError as error:
-        raise InvalidSpec(
-            field,
-            f"is not valid JSON at line {error.lineno}, column {error.colno} ({error.msg})",
-            "correct the text there",
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise InvalidSpec(field, f"is not valid JSON ({str(error)[:80]})", "correct the text") from error
-    if not isinstance(value, dict):
-        raise InvalidSpec(field, "is JSON but not an object", "start it with { and end it with }")
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
+    json_object(field, text)
