@@ -2,7 +2,16 @@
 
 from typing import Final
 
-from coordinator.states import cni_plugins, multus, nv_ipam, ofed, rdma_shared_device_plugin, whereabouts
+from coordinator.states import (
+    cni_plugins,
+    multus,
+    nic_configuration_operator,
+    nv_ipam,
+    ofed,
+    rdma_shared_device_plugin,
+    spectrum_x,
+    whereabouts,
+)
 from coordinator.states.state import NotYet, State, Values
 
 STATES: Final[tuple[State, ...]] = (
@@ -12,6 +21,8 @@ STATES: Final[tuple[State, ...]] = (
     ofed.STATE,
     rdma_shared_device_plugin.STATE,
     nv_ipam.STATE,
+    nic_configuration_operator.STATE,
+    spectrum_x.STATE,
 )
 
 UNBUILT: Final[tuple[tuple[str, str], ...]] = (
@@ -20,8 +31,6 @@ UNBUILT: Final[tuple[tuple[str, str], ...]] = (
     ("ibKubernetes", "state-ib-kubernetes"),
     ("nicFeatureDiscovery", "state-nic-feature-discovery"),
     ("docaTelemetryService", "state-doca-telemetry-service"),
-    ("nicConfigurationOperator", "state-nic-configuration-operator"),
-    ("spectrumXOperator", "state-spectrum-x-operator"),
 )
 """Sections of the spec that this version reads but cannot deploy, with upstream's state names."""
 

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from coordinator.policy import InvalidSpec, NicClusterPolicySpec
+from coordinator.policy import NicClusterPolicySpec
 from coordinator.states import common
 from coordinator.states.cluster import Cluster
 from coordinator.states.state import State, Values
@@ -23,8 +23,6 @@ def _values(spec: NicClusterPolicySpec, cluster: Cluster) -> Values | None:
     ipam = spec.nv_ipam
     if ipam is None:
         return None
-    if ipam.enable_webhook:
-        raise InvalidSpec(f"{FIELD}.enableWebhook", "is not supported by this version", "set it to false")
     built_in = (common.GPU_TOLERATION, *common.CONTROL_PLANE_TOLERATIONS)
     return common.component_values(FIELD, ipam, spec, cluster, RESOURCES) | {
         "tolerations": common.daemonset_tolerations(spec),
@@ -33,6 +31,7 @@ def _values(spec: NicClusterPolicySpec, cluster: Cluster) -> Values | None:
         "deployment_affinity": common.deployment_affinity(spec) | _spread(CONTROLLER),
         "cni_bin_dir": cluster.cni_bin_dir,
         "cni_network_dir": cluster.cni_network_dir,
+        "webhook": bool(ipam.enable_webhook),
     }
 
 

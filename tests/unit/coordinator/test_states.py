@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from coordinator.policy import ImageSpec, InvalidSpec
-from coordinator.states import STATES, common
+from coordinator.states import STATES, State, common, nic_configuration_operator, spectrum_x
 from tests.unit.coordinator.policies import POOL, cluster, image, spec
 
 DEFAULTS: dict[str, common.Resources] = {"main": {"requests": {"cpu": "100m"}}, "side": {}}
@@ -13,6 +13,12 @@ DEFAULTS: dict[str, common.Resources] = {"main": {"requests": {"cpu": "100m"}}, 
 
 def resources(*entries: dict[str, Any]) -> dict[str, common.Resources]:
     return common.resources("spec.x", ImageSpec.model_validate(image(containerResources=list(entries))), DEFAULTS)
+
+
+def resourced(*containers: str) -> dict[str, Any]:
+    """An image whose entries give each of these containers a memory limit of its own."""
+    entries = [{"name": name, "limits": {"memory": f"{number}Gi"}} for number, name in enumerate(containers, 1)]
+    return image(containerResources=entries)
 
 
 @pytest.mark.parametrize(
@@ -105,9 +111,35 @@ def test_json_errors_name_the_place(text: str, sentence: str) -> None:
             id="multus-config",
         ),
         pytest.param(
-            {"nvIpam": image(enableWebhook=True)},
-            "spec.nvIpam.enableWebhook is not supported by this version: set it to false",
-            id="ipam-webhook",
+            {"nicConfigurationOperator": {"operator": image(version=None), "configurationDaemon": image()}},
+            "spec.nicConfigurationOperator.operator.version is missing: ",
+            id="nic-configuration-operator-without-version",
+        ),
+        pytest.param(
+            {"nicConfigurationOperator": {"operator": image(), "configurationDaemon": image(repository=None)}},
+            "spec.nicConfigurationOperator.configurationDaemon.repository is missing: ",
+            id="nic-configuration-daemon-without-repository",
+        ),
+        pytest.param(
+            {"nicConfigurationOperator": {"operator": image(), "configurationDaemon": resourced("daemon")}},
+            "spec.nicConfigurationOperator.configurationDaemon.containerResources names the container 'daemon', which "
+            "this component does not have: use manager or nic-configuration-daemon",
+            id="nic-configuration-operator-container",
+        ),
+        pytest.param(
+            {"spectrumXOperator": image(xPlane={"image": "xplane", "version": "v1"})},
+            "spec.spectrumXOperator.xPlane.repository is missing: set it; spec.global is not used for this image",
+            id="xplane-repository",
+        ),
+        pytest.param(
+            {"spectrumXOperator": image(xPlane=image(version="sha256:" + 64 * "0"))},
+            "spec.spectrumXOperator.xPlane.version is a digest: give a tag, as the flow controller reads nothing else",
+            id="xplane-digest",
+        ),
+        pytest.param(
+            {"spectrumXOperator": image(xPlane=image(version="not a tag"))},
+            "spec.spectrumXOperator.xPlane.version gives the tag 'not a tag'",
+            id="xplane-tag",
         ),
     ],
 )
@@ -135,3 +167,50 @@ def test_what_old_images_contain(state: str, section: str, version: str, key: st
     values = found.values(spec(secondaryNetwork={section: image(version=version)}), cluster())
     assert values is not None
     assert values[key] is expected
+
+
+@pytest.mark.parametrize(
+    ("operator", "daemon", "limits"),
+    [
+        pytest.param(image(), image(), ("5Gi", "5Gi"), id="defaults"),
+        pytest.param(resourced("manager"), resourced("nic-configuration-daemon"), ("1Gi", "1Gi"), id="each-its-own"),
+        pytest.param(resourced("nic-configuration-operator"), image(), ("1Gi", "5Gi"), id="upstreams-name"),
+        pytest.param(resourced("nic-configuration-daemon", "manager"), image(), ("2Gi", "1Gi"), id="both-by-one"),
+        pytest.param(
+            resourced("manager"), resourced("nic-configuration-daemon", "manager"), ("2Gi", "1Gi"), id="daemons-win"
+        ),
+    ],
+)
+def test_containers_of_the_nic_configuration_operator(
+    operator: dict[str, Any], daemon: dict[str, Any], limits: tuple[str, str]
+) -> None:
+    asked = spec(nicConfigurationOperator={"operator": operator, "configurationDaemon": daemon})
+    values = nic_configuration_operator.STATE.values(asked, cluster())
+    assert values is not None
+    found: Any = values["resources"]
+    assert (found["manager"]["limits"]["memory"], found["nic-configuration-daemon"]["limits"]["memory"]) == limits
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        pytest.param({"spectrumXConfig": {"name": "x"}}, "spec.spectrumXOperator.spectrumXConfig has no", id="config"),
+        pytest.param({"sriovObjNamespace": "x"}, "spec.spectrumXOperator.sriovObjNamespace has no", id="namespace"),
+        pytest.param(
+            {"xPlane": {"image": "xplane"}}, "spec.spectrumXOperator.xPlane has no effect without version", id="version"
+        ),
+        pytest.param(
+            {"xPlane": resourced("xplane")},
+            "spec.spectrumXOperator.xPlane.containerResources has no effect",
+            id="resources",
+        ),
+    ],
+)
+def test_what_has_no_effect_is_told(fields: dict[str, Any], sentence: str) -> None:
+    (told,) = spectrum_x.STATE.caveats(spec(spectrumXOperator=image(**fields)), cluster())
+    assert told.startswith(sentence)
+
+
+@pytest.mark.parametrize("state", STATES, ids=lambda state: state.name)
+def test_a_section_that_is_absent_has_no_caveats(state: State) -> None:
+    assert state.caveats(spec(), cluster()) == ()
