@@ -120,7 +120,8 @@ class Reconciler:
         deps = self._deps
         settled = deps.fleet.settled(deps.clock())  # of the moment that the plan is made from: a pass takes a while
         world = World(intake.served, deps.views.all(), self._workloads())
-        deps.on_wishes(DriverWishes.of(world, unknown=bool(intake.unreadable or self._orphaned)))
+        unknown = bool(intake.unreadable or intake.leaving or self._orphaned)
+        deps.on_wishes(DriverWishes.of(world, unknown=unknown))
         planned = plan(world, deps.cluster([policy.spec for policy in intake.served]), deps.render)
         outcomes, leftovers = await self._apply(planned, intake.untouched)
         world = replace(world, workloads=self._workloads())  # our own writes are known by now
