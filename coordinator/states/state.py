@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from coordinator.policy import NicClusterPolicySpec
-from coordinator.states.cluster import Cluster
+from coordinator.states.cluster import Cluster, Scope
 
 Values = Mapping[str, object]
 """What the templates of one state may use, by name."""
@@ -28,7 +28,7 @@ class State:
     values     spec and cluster to template values, or None when the policy does not ask for it.
                Raises InvalidSpec for a user's mistake, and NotYet for what has to be known first.
     caveats    spec and cluster to sentences on what is accepted and has no effect, or could not be checked
-    reads      spec to the names of the ConfigMaps, in the operator's namespace, that the values depend on
+    reads      spec and scope to the names of the ConfigMaps, in the operator's namespace, that the values depend on
     """
 
     name: str
@@ -37,4 +37,4 @@ class State:
     per_node: bool
     values: Callable[[NicClusterPolicySpec, Cluster], Values | None]
     caveats: Callable[[NicClusterPolicySpec, Cluster], tuple[str, ...]] = lambda *_: ()
-    reads: Callable[[NicClusterPolicySpec], tuple[str, ...]] = lambda _: ()
+    reads: Callable[[NicClusterPolicySpec, Scope], tuple[str, ...]] = lambda *_: ()
