@@ -12,7 +12,7 @@ DNS_LABEL = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 
 
 def _immutable(field: str) -> JsonDict:
-    message = f"{field} cannot change once set; remove nicFirmwareStorage and add it again with the new value."
+    message = f"{field} is immutable once set: remove nicFirmwareStorage and add it again with the new value."
     return {"x-kubernetes-validations": [{"rule": "self == oldSelf", "message": message}]}
 
 
@@ -20,7 +20,9 @@ class DevicePlugin(ImageSpec):
     """A device plugin: it offers NIC functions to pods as resources."""
 
     config: str | None = Field(
-        default=None, description="JSON text of the plugin's configuration, handed to the plugin as it is."
+        default=None,
+        description="JSON text of the plugin's configuration, handed to the plugin as it is: which NICs become which "
+        "resource. Absent: the plugin waits for a ConfigMap that you make.",
     )
     use_cdi: bool | None = Field(
         default=None, description="Announce devices through CDI; the container runtime must be set up for it."
@@ -30,20 +32,23 @@ class DevicePlugin(ImageSpec):
 class IbKubernetes(ImageSpec):
     """The InfiniBand GUID and partition-key manager."""
 
-    periodic_update_seconds: int = Field(default=5, ge=0, description="Seconds between two rounds of updates.")
+    periodic_update_seconds: int = Field(
+        default=5, ge=0, description="Seconds between two looks for pods that need or no longer need a GUID."
+    )
     pkey_guid_pool_range_start: str | None = Field(
         default=None,
         alias="pKeyGUIDPoolRangeStart",
-        description="First GUID of the pool for pods, as 02:00:00:00:00:00:00:00. Needed by the component.",
+        description="First GUID of the pool for pods, as 02:00:00:00:00:00:00:00. The component is refused without it.",
     )
     pkey_guid_pool_range_end: str | None = Field(
         default=None,
         alias="pKeyGUIDPoolRangeEnd",
-        description="Last GUID of the pool for pods, as 02:FF:FF:FF:FF:FF:FF:FF. Needed by the component.",
+        description="Last GUID of the pool for pods, as 02:FF:FF:FF:FF:FF:FF:FF. The component is refused without it.",
     )
     ufm_secret: str | None = Field(
         default=None,
-        description="Secret in the operator's namespace with the access data of UFM. Needed by the component.",
+        description="Secret in the operator's namespace with UFM_USERNAME, UFM_PASSWORD and UFM_ADDRESS, and where "
+        "needed UFM_HTTP_SCHEMA, UFM_PORT and UFM_CERTIFICATE. The component is refused without it.",
     )
 
 
@@ -62,12 +67,16 @@ class SecondaryNetwork(Model):
 
     multus: Multus | None = Field(default=None, description="Multus, which attaches secondary networks to pods.")
     cni_plugins: ImageSpec | None = Field(
-        default=None, description="The reference CNI plugins (macvlan, host-device, ...)."
+        default=None,
+        description="The reference CNI plugins, copied to every node: macvlan and host-device, which MacvlanNetwork "
+        "and HostDeviceNetwork use, and their companions.",
     )
-    ipoib: ImageSpec | None = Field(default=None, description="The IP-over-InfiniBand CNI plugin.")
+    ipoib: ImageSpec | None = Field(
+        default=None, description="The IP-over-InfiniBand CNI plugin, copied to every node; IPoIBNetwork uses it."
+    )
     ipam_plugin: ImageSpec | None = Field(
         default=None,
-        description="The whereabouts IPAM plugin, as in policies up to 25.7; nvIpam is the recommended choice today.",
+        description="The whereabouts IPAM plugin, as in policies up to 25.7. Today nvIpam is the usual choice.",
     )
 
 
@@ -75,10 +84,12 @@ class NvIpam(ImageSpec):
     """NVIDIA's IPAM plugin."""
 
     enable_webhook: bool | None = Field(
-        default=None, description="Validate its address pools by an admission webhook; needs cert-manager."
+        default=None,
+        description="Check address pools by an admission webhook when they are written; needs cert-manager.",
     )
     config: str | None = Field(
-        default=None, description="JSON text with address pools, as in policies up to 23.10; IPPool objects replace it."
+        default=None,
+        description="JSON text with address pools, as in policies up to 23.10; has no effect: make IPPool objects.",
     )
 
 
@@ -91,42 +102,42 @@ class PodSecurityPolicies(Model):
 class ConfigMapSource(Model):
     """Configuration that the user keeps in a ConfigMap."""
 
-    from_config_map: str | None = Field(default=None, description="Name of a ConfigMap in the operator's namespace.")
+    from_config_map: str | None = Field(
+        default=None, description="Name of a ConfigMap in the operator's namespace, which you make and keep."
+    )
 
 
 class DocaTelemetryService(ImageSpec):
     """The DOCA telemetry service."""
 
     config: ConfigMapSource | None = Field(
-        default=None, description="Own configuration; absent: a default one is used."
+        default=None, description="Configuration of your own; absent: a default one is made."
     )
 
 
 class NicFirmwareStorage(Model):
     """The volume that holds firmware files."""
 
-    create: bool = Field(
-        default=True, description="Make the volume claim; false: it exists in the operator's namespace."
-    )
+    create: bool = Field(default=True, description="Make the volume claim; false: one of that name is there already.")
     pvc_name: str = Field(
         default="nic-fw-storage-pvc",
         min_length=1,
         max_length=63,
         pattern=DNS_LABEL,
-        description="Name of the volume claim.",
+        description="Name of the volume claim in the operator's namespace.",
     )
     storage_class_name: str | None = Field(
         default=None,
         min_length=1,
         max_length=63,
         pattern=DNS_LABEL,
-        description="Storage class of the claim; absent: the cluster's default class.",
+        description="Storage class of the claim that is made; absent: the cluster's default class.",
         json_schema_extra=_immutable("storageClassName"),
     )
     available_storage_size: str = Field(
         default="1Gi",
         pattern=r"^(\d+)(Ei|Pi|Ti|Gi|Mi|Ki)$",
-        description="Size asked for when the claim is made.",
+        description="Size asked for when the claim is made, for example 1Gi.",
         json_schema_extra=_immutable("availableStorageSize"),
     )
 
@@ -134,12 +145,16 @@ class NicFirmwareStorage(Model):
 class NicConfigurationOperator(Model):
     """The operator that configures NIC firmware."""
 
-    operator: ImageSpec = Field(description="Image of its controller.")
-    configuration_daemon: ImageSpec = Field(description="Image of its daemon on each node.")
-    env: tuple[EnvVar, ...] | None = Field(default=None, description="Variables of both its containers.")
-    log_level: Literal["info", "debug"] = Field(default="info", description="How much it logs.")
+    operator: ImageSpec = Field(description="Image of its controller, one Deployment for the cluster.")
+    configuration_daemon: ImageSpec = Field(
+        description="Image of its daemon, which runs on every node with a NIC and writes the firmware's settings."
+    )
+    env: tuple[EnvVar, ...] | None = Field(default=None, description="Variables of both, controller and daemon.")
+    log_level: Literal["info", "debug"] = Field(default="info", description="How much both log: info or debug.")
     nic_firmware_storage: NicFirmwareStorage | None = Field(
-        default=None, description="Volume for firmware files; absent: firmware is not updated."
+        default=None,
+        description="Volume with firmware files, shared by controller and daemons; absent: there is none, and firmware "
+        "is configured but not updated.",
     )
 
 
@@ -159,7 +174,9 @@ class SpectrumXOperator(ImageSpec):
         default=None, description="Namespace of SR-IOV objects, as in policies up to 25.4; has no effect."
     )
 
-    x_plane: ImageSpec | None = Field(default=None, description="Its second image; spec.global is not used for it.")
+    x_plane: ImageSpec | None = Field(
+        default=None, description="Its second image, of which it makes pods itself; spec.global does not fill it."
+    )
 
 
 class DroppedImage(Model):

@@ -11,12 +11,15 @@ from coordinator.policy.scheduling import ATOMIC_MAP
 class ContainerResources(Model):
     """Resources of one container of the component."""
 
-    name: str = Field(description="Name of the container, as the component's workload names it.")
+    name: str = Field(
+        description="Name of the container, for example mofed-container of the NIC driver. One that the component does "
+        "not have is refused, with the names it has."
+    )
     requests: Mapping[str, Quantity] | None = Field(
-        default=None, description="Amounts reserved for the container, by resource name (cpu, memory)."
+        default=None, description="Amounts reserved for the container, by resource name: cpu, memory."
     )
     limits: Mapping[str, Quantity] | None = Field(
-        default=None, description="Upper bounds of the container, by resource name (cpu, memory)."
+        default=None, description="Upper bounds of the container, by resource name: cpu, memory."
     )
 
 
@@ -31,15 +34,17 @@ class ImageSpec(Model):
         default=None,
         pattern=r"[a-zA-Z0-9\.\-\/]+",
         description="Registry and path before the image name, for example nvcr.io/nvidia/mellanox. "
-        "Empty: spec.global.repository is used.",
+        "Empty: spec.global.repository of a NicClusterPolicy is used; elsewhere it is needed.",
     )
     version: str | None = Field(
         default=None,
-        description="Image tag, or a digest as sha256:<64 hex digits>. Empty: spec.global.version is used.",
+        description="Image tag, or a digest as sha256:<64 hex digits>. Empty: spec.global.version of a "
+        "NicClusterPolicy is used; elsewhere it is needed.",
     )
     image_pull_secrets: tuple[str, ...] = Field(
         default=(),
-        description="Names of pull Secrets in the operator's namespace. Empty: spec.global.imagePullSecrets is used.",
+        description="Names of pull Secrets in the operator's namespace. Empty: spec.global.imagePullSecrets of a "
+        "NicClusterPolicy is used.",
     )
     container_resources: tuple[ContainerResources, ...] | None = Field(
         default=None,

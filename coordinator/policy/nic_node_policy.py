@@ -20,15 +20,21 @@ class NicNodePolicySpec(Model):
         default=None,
         description="Labels that a node must have, all of them, for this policy to speak for it. Empty: every node.",
     )
-    ofed_driver: OfedDriver | None = Field(default=None, description="The NIC driver container on these nodes.")
+    ofed_driver: OfedDriver | None = Field(
+        default=None, description="The NIC driver, loaded by a container on each of these nodes that has a NIC."
+    )
     rdma_shared_device_plugin: components.DevicePlugin | None = Field(
-        default=None, description="Device plugin that lets the pods of these nodes share RDMA devices."
+        default=None,
+        description="Device plugin with which many pods of these nodes share an RDMA device; resources rdma/<name>.",
     )
     sriov_device_plugin: components.DevicePlugin | None = Field(
-        default=None, description="Device plugin that gives NIC functions of these nodes to single pods."
+        default=None,
+        description="Device plugin that gives a NIC function of these nodes, physical or virtual, to one pod; "
+        "resources nvidia.com/<name>.",
     )
     tolerations: tuple[Toleration, ...] | None = Field(
-        default=None, description="Node taints that the DaemonSets accept."
+        default=None,
+        description="Node taints that the DaemonSets accept, besides nvidia.com/gpu, which they always accept.",
     )
     labels: Mapping[str, str] | None = Field(default=None, description="No effect, as with upstream's operator.")
     annotations: Mapping[str, str] | None = Field(default=None, description="No effect, as with upstream's operator.")

@@ -52,11 +52,19 @@ class ConfigMapRef(Model):
 class OfedDriver(ImageSpec):
     """The NIC driver (OFED or DOCA), loaded by a container on every matching node."""
 
+    version: str | None = Field(
+        default=None,
+        description="Version of the driver, for example 25.07-0.9.7.0-0: the image tag without the operating system "
+        "and architecture, which each node's image gets by itself; or a digest, which is used as it is. Empty: "
+        "spec.global.version of a NicClusterPolicy is used.",
+    )
     startup_probe: Probe | None = Field(
         default=None,
         description="When the driver counts as loaded; the default allows 20 minutes for a build on the node.",
     )
-    liveness_probe: Probe | None = Field(default=None, description="When the driver container is restarted.")
+    liveness_probe: Probe | None = Field(
+        default=None, description="When a driver container that has started is restarted."
+    )
     readiness_probe: Probe | None = Field(default=None, description="When the driver counts as ready on its node.")
     env: tuple[EnvVar, ...] | None = Field(
         default=None,
