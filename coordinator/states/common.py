@@ -2,13 +2,14 @@
 
 import base64
 import hashlib
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from coordinator.policy import ImageSpec, InvalidSpec, NicClusterPolicySpec, NodeAffinity
 from coordinator.policy.base import Model
+from coordinator.policy.invalid import caught, refuse
 from coordinator.policy.json_text import json_object
+from coordinator.states import container_resources
 from coordinator.states.cluster import Cluster
 from coordinator.states.images import image_reference, pull_secrets
 
@@ -29,7 +30,6 @@ _PREFERRED_NODES: Final = [
     }
     for role in ("master", "control-plane")
 ]
-_RESOURCE_NAME: Final = re.compile(r"([a-z0-9.-]{1,253}/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 
 
 def as_json(model: Model) -> dict[str, Any]:
@@ -43,11 +43,14 @@ def component_values(
     spec: NicClusterPolicySpec,
     cluster: Cluster,
     defaults: Mapping[str, Resources],
+    problems: Iterable[InvalidSpec] = (),
 ) -> dict[str, object]:
     """What the templates of every component use: namespace, image, pull secrets and resources by container.
 
-    `defaults` names the component's containers with their default resources. Raises InvalidSpec.
+    `defaults` names the component's containers with their default resources, `problems` are what the component itself
+    finds wrong with its section. Raises InvalidSpec, with all that is wrong.
     """
+    refuse((*problems, *caught(lambda: image_reference(field, image, spec), lambda: resources(field, image, defaults))))
     return {
         "namespace": cluster.namespace,
         "openshift": cluster.openshift is not None,
@@ -94,21 +97,11 @@ def resources(field: str, image: ImageSpec, defaults: Mapping[str, Resources]) -
     """Resources by container: the user's entry whole, the last of several, else the default.
 
     Upstream drops all defaults of a component as soon as one container is named; we keep those of the others. Raises
-    InvalidSpec for a container the component does not have, or a name no resource can have.
+    InvalidSpec, with all that is wrong with the entries.
     """
+    refuse(container_resources.problems(field, image.container_resources or (), defaults))
     chosen: dict[str, Resources] = dict(defaults)
     for entry in image.container_resources or ():
-        if entry.name not in defaults:
-            raise InvalidSpec(
-                f"{field}.containerResources",
-                f"names the container {entry.name!r}, which this component does not have",
-                f"use {' or '.join(defaults)}",
-            )
-        for name in (*(entry.requests or ()), *(entry.limits or ())):
-            if _RESOURCE_NAME.fullmatch(name) is None:
-                raise InvalidSpec(
-                    f"{field}.containerResources", f"has the resource {name[:80]!r}", "use cpu and memory"
-                )
         chosen[entry.name] = {key: value for key, value in as_json(entry).items() if key != "name"}
     return chosen
 

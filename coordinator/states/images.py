@@ -1,15 +1,22 @@
 """Image references: how repository, image, version and `spec.global` become the one string a container runs."""
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 from coordinator.policy import ImageSpec, InvalidSpec, NicClusterPolicySpec
+from coordinator.policy.invalid import caught, refuse
 
 DIGEST_PREFIX: Final = "sha256:"
 
 _COMPONENT: Final = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
-_HOST: Final = r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])(?::[0-9]+)?"
-_NAME: Final = re.compile(rf"(?:{_HOST}/)?{_COMPONENT}(?:/{_COMPONENT})*")
+_PATH: Final = rf"{_COMPONENT}(?:/{_COMPONENT})*"
+# A first part without dot or colon is a folder of the default registry, as container runtimes read it.
+_HOST: Final = (
+    r"(?=[^/]*[.:]|localhost(?:/|$))(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])(?::[0-9]+)?"
+)
+_REPOSITORY: Final = re.compile(rf"(?:{_HOST}/)?{_PATH}|{_HOST}")
+_IMAGE: Final = re.compile(_PATH)
 _TAG: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 _LONGEST_NAME: Final = 255
@@ -19,8 +26,9 @@ def image_reference(field: str, image: ImageSpec, spec: NicClusterPolicySpec) ->
     """`repository/image:version`, or `repository/image@version` for a digest; `spec.global` fills what is empty.
 
     `field` is the path of the image's section, for messages. Raises InvalidSpec for a missing part, or one that no
-    registry would accept.
+    registry would accept; for all such parts together.
     """
+    refuse(caught(lambda: image_name(field, image, spec), lambda: image_version(field, image, spec)))
     return reference(field, image_name(field, image, spec), image_version(field, image, spec))
 
 
@@ -28,42 +36,63 @@ def image_name(field: str, image: ImageSpec, spec: NicClusterPolicySpec) -> str:
     """`repository/image`, by the grammar of registries. Raises InvalidSpec."""
     repository = image.repository or (spec.global_ and spec.global_.repository)
     if not repository:
-        raise InvalidSpec(f"{field}.repository", "is missing", "set it, or spec.global.repository for all components")
-    name = f"{repository}/{image.image}"
-    if _NAME.fullmatch(name) is None or len(name) > _LONGEST_NAME:
-        raise InvalidSpec(
-            f"{field}.repository and .image",
-            f"give {name!r}, which no registry accepts as an image name",
-            "write registry[:port]/path without scheme, blanks or capital letters, as in nvcr.io/nvidia/mellanox",
+        raise _missing(field, "repository")
+    own = f"{field}.repository" if image.repository else "spec.global.repository"
+    refuse(_name_problems(own, repository, f"{field}.image", image.image))
+    return f"{repository}/{image.image}"
+
+
+def _name_problems(repository_field: str, repository: str, image_field: str, image: str) -> Iterator[InvalidSpec]:
+    if _REPOSITORY.fullmatch(repository) is None or len(repository) > _LONGEST_NAME:
+        yield InvalidSpec(
+            repository_field,
+            f"is {repository!r}, which no registry accepts as the start of an image's name",
+            "write registry[:port]/path without scheme, tag, blanks or capital letters, as in nvcr.io/nvidia/mellanox",
         )
-    return name
+    elif _IMAGE.fullmatch(image) is None or len(f"{repository}/{image}") > _LONGEST_NAME:
+        yield InvalidSpec(
+            image_field,
+            f"is {image!r}, which no registry accepts as the end of the name {f'{repository}/{image}'!r}",
+            "use lower-case letters, digits, '.', '_' and '-' without a tag, and at most 255 characters in all",
+        )
 
 
 def image_version(field: str, image: ImageSpec, spec: NicClusterPolicySpec) -> str:
-    """The tag or digest. Raises InvalidSpec when neither the component nor `spec.global` has one."""
+    """The tag or digest. Raises InvalidSpec when neither the component nor `spec.global` has one, or it is neither."""
     version = image.version or (spec.global_ and spec.global_.version)
     if not version:
-        raise InvalidSpec(f"{field}.version", "is missing", "set it, or spec.global.version for all components")
+        raise _missing(field, "version")
+    _check_version(f"{field}.version" if image.version else "spec.global.version", version)
     return version
 
 
 def reference(field: str, name: str, version: str) -> str:
     """Name and version joined; raises InvalidSpec for a version that is neither a tag nor a digest."""
+    _check_version(f"{field}.version", version)
+    return f"{name}@{version}" if version.startswith(DIGEST_PREFIX) else f"{name}:{version}"
+
+
+def _check_version(field: str, version: str) -> None:
     if version.startswith(DIGEST_PREFIX):
         if _DIGEST.fullmatch(version) is None:
             raise InvalidSpec(
-                f"{field}.version",
+                field,
                 f"is {version!r}, which is no digest",
                 "write sha256: and 64 hexadecimal digits in lower case",
             )
-        return f"{name}@{version}"
-    if _TAG.fullmatch(version) is None:
+    elif _TAG.fullmatch(version) is None:
         raise InvalidSpec(
-            f"{field}.version",
+            field,
             f"gives the tag {version!r}, which no registry accepts",
             "use at most 128 letters, digits, '.', '_' and '-', not starting with '.' or '-'",
         )
-    return f"{name}:{version}"
+
+
+def _missing(field: str, part: str) -> InvalidSpec:
+    # A NicNodePolicy has no spec.global.
+    return InvalidSpec(
+        f"{field}.{part}", "is missing", f"set it, or, in a NicClusterPolicy, spec.global.{part} for all components"
+    )
 
 
 def pull_secrets(image: ImageSpec, spec: NicClusterPolicySpec) -> list[dict[str, str]]:

@@ -4,6 +4,7 @@ import re
 from typing import Final
 
 from coordinator.policy import NicClusterPolicySpec
+from coordinator.policy.invalid import caught
 from coordinator.states import common
 from coordinator.states.cluster import Cluster
 from coordinator.states.images import image_version
@@ -22,16 +23,16 @@ def _values(spec: NicClusterPolicySpec, cluster: Cluster) -> Values | None:
     multus = spec.secondary_network.multus if spec.secondary_network else None
     if multus is None:
         return None
-    if multus.config:
-        common.check_json_object(f"{FIELD}.config", multus.config)
-    conf_file = "/tmp/multus-conf/00-multus.conf" if multus.config else "auto"
-    return common.component_values(FIELD, multus, spec, cluster, {"kube-multus": RESOURCES}) | {
+    config = multus.config or None
+    problems = caught(lambda: common.check_json_object(f"{FIELD}.config", config)) if config else ()
+    conf_file = "/tmp/multus-conf/00-multus.conf" if config else "auto"
+    return common.component_values(FIELD, multus, spec, cluster, {"kube-multus": RESOURCES}, problems) | {
         "tolerations": common.daemonset_tolerations(spec),
         "affinity": common.daemonset_affinity(spec),
         "cni_bin_dir": cluster.cni_bin_dir,
         "cni_network_dir": cluster.cni_network_dir,
-        "config": multus.config or None,
-        "config_hash": common.config_hash(multus.config) if multus.config else None,
+        "config": config,
+        "config_hash": common.config_hash(config) if config else None,
         "multus_conf_file": conf_file,
         # Images of Multus 3 (policies up to 24.7) have another entry point, which installs the plugin itself.
         "version_3": _VERSION_3.match(image_version(FIELD, multus, spec)) is not None,

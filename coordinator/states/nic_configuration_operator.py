@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from coordinator.policy import ImageSpec, NicClusterPolicySpec
 from coordinator.policy.components import NicConfigurationOperator
+from coordinator.policy.invalid import caught, refuse
 from coordinator.states import common
 from coordinator.states.cluster import Cluster
 from coordinator.states.images import image_reference, pull_secrets
@@ -33,6 +34,14 @@ def _values(spec: NicClusterPolicySpec, cluster: Cluster) -> Values | None:
     section = spec.nic_configuration_operator
     if section is None:
         return None
+    refuse(
+        caught(
+            lambda: image_reference(OPERATOR, section.operator, spec),
+            lambda: image_reference(DAEMON, section.configuration_daemon, spec),
+            lambda: common.resources(OPERATOR, _renamed(section.operator), RESOURCES),
+            lambda: common.resources(DAEMON, _renamed(section.configuration_daemon), RESOURCES),
+        )
+    )
     log_level = {"name": "LOG_LEVEL", "value": section.log_level}
     node, namespace = _of_pod("NODE_NAME", "spec.nodeName"), _of_pod("NAMESPACE", "metadata.namespace")
     built_in = (*common.CONTROL_PLANE_TOLERATIONS, common.GPU_TOLERATION)

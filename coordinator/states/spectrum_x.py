@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from coordinator.policy import ImageSpec, InvalidSpec, NicClusterPolicySpec
+from coordinator.policy.invalid import caught
 from coordinator.states import common
 from coordinator.states.cluster import Cluster
 from coordinator.states.images import DIGEST_PREFIX, image_reference
@@ -17,10 +18,12 @@ def _values(spec: NicClusterPolicySpec, cluster: Cluster) -> Values | None:
     operator = spec.spectrum_x_operator
     if operator is None:
         return None
-    return common.component_values(FIELD, operator, spec, cluster, {"spectrum-x-flowcontroller": {}}) | {
+    x_plane = operator.x_plane
+    problems = caught(lambda: _xplane_env(x_plane)) if x_plane else ()
+    return common.component_values(FIELD, operator, spec, cluster, {"spectrum-x-flowcontroller": {}}, problems) | {
         "tolerations": common.daemonset_tolerations(spec),
         "affinity": common.daemonset_affinity(spec),
-        "xplane_env": _xplane_env(operator.x_plane) if operator.x_plane else [],
+        "xplane_env": _xplane_env(x_plane) if x_plane else [],
     }
 
 

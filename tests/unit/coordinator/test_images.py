@@ -23,6 +23,9 @@ def made(fields: dict[str, Any], global_: dict[str, Any] | None = None) -> str:
         ),
         pytest.param(image(version=DIGEST), None, f"nvcr.io/nvidia/mellanox/doca-driver@{DIGEST}", id="digest"),
         pytest.param({"image": "a"}, {"repository": "r.io", "version": "v1"}, "r.io/a:v1", id="global-fills-both"),
+        pytest.param(image("a", repository="localhost", version="1"), None, "localhost/a:1", id="localhost"),
+        pytest.param(image("a", repository="Host:5000", version="1"), None, "Host:5000/a:1", id="capitals-in-host"),
+        pytest.param(image("a", repository="team", version="1"), None, "team/a:1", id="default-registry"),
         pytest.param(
             image("a"),
             {"repository": "r.io", "version": "v1"},
@@ -48,12 +51,18 @@ def test_reference(fields: dict[str, Any], global_: dict[str, Any] | None, expec
         pytest.param({"image": "a", "version": "1"}, "spec.x.repository is missing: ", id="no-repository"),
         pytest.param({"image": "a", "repository": "r"}, "spec.x.version is missing: ", id="no-version"),
         pytest.param(image(version=""), "spec.x.version is missing: ", id="empty-version"),
-        pytest.param(image(repository="https://r.io"), "spec.x.repository and .image give 'https://r.io/", id="scheme"),
-        pytest.param(image(repository="r.io/Team"), "spec.x.repository and .image give ", id="capitals-in-path"),
-        pytest.param(image(repository="r.io/"), "spec.x.repository and .image give ", id="slash-at-end"),
-        pytest.param(image("a:1"), "spec.x.repository and .image give ", id="tag-in-image"),
-        pytest.param(image(repository="r.io\n"), "spec.x.repository and .image give 'r.io\\n/", id="newline"),
-        pytest.param(image(repository="r/" + "a" * 255), "spec.x.repository and .image give ", id="too-long"),
+        pytest.param(image(repository="https://r.io"), "spec.x.repository is 'https://r.io', ", id="scheme"),
+        pytest.param(image(repository="r.io/Team"), "spec.x.repository is 'r.io/Team', ", id="capitals-in-path"),
+        pytest.param(image(repository="Team"), "spec.x.repository is 'Team', ", id="capitals-that-are-no-host"),
+        pytest.param(image(repository="r.io/"), "spec.x.repository is ", id="slash-at-end"),
+        pytest.param(image(repository="r.io//a"), "spec.x.repository is ", id="double-slash"),
+        pytest.param(image(repository="r.io/-a"), "spec.x.repository is ", id="hyphen-at-start"),
+        pytest.param(image(repository="r.io/a b"), "spec.x.repository is ", id="blank"),
+        pytest.param(image(repository="r.io/a:1"), "spec.x.repository is ", id="tag-in-repository"),
+        pytest.param(image(repository="r.io\n"), "spec.x.repository is 'r.io\\n', ", id="newline"),
+        pytest.param(image(repository="r/" + "a" * 255), "spec.x.repository is ", id="repository-too-long"),
+        pytest.param(image("a:1"), "spec.x.image is 'a:1', ", id="tag-in-image"),
+        pytest.param(image("a" * 240), "spec.x.image is ", id="name-too-long"),
         pytest.param(image(version="1 2"), "spec.x.version gives the tag '1 2'", id="blank-in-tag"),
         pytest.param(image(version="v" * 129), "spec.x.version gives the tag ", id="tag-too-long"),
         pytest.param(image(version="1\n"), "spec.x.version gives the tag ", id="newline-in-tag"),
@@ -66,6 +75,12 @@ def test_impossible_reference(fields: dict[str, Any], sentence: str) -> None:
     with pytest.raises(InvalidSpec) as raised:
         made(fields)
     assert str(raised.value).startswith(sentence)
+
+
+def test_all_parts_are_told_at_once_and_each_where_it_stands() -> None:
+    with pytest.raises(InvalidSpec) as raised:
+        made({"image": "a"}, {"repository": "R/b", "version": "-1"})
+    assert [problem.field for problem in raised.value.each] == ["spec.global.repository", "spec.global.version"]
 
 
 @pytest.mark.parametrize(

@@ -47,14 +47,40 @@ def test_resources(entries: list[dict[str, Any]], expected: dict[str, common.Res
     [
         pytest.param(
             {"name": "mian"},
-            "spec.x.containerResources names the container 'mian', which this component does not have: "
+            "spec.x.containerResources[0].name is 'mian', a container that this component does not have: "
             "use main or side",
             id="no-such-container",
         ),
         pytest.param(
             {"name": "main", "limits": {"c pu": 1}},
-            "spec.x.containerResources has the resource 'c pu': use cpu and memory",
+            "spec.x.containerResources[0].limits has the resource 'c pu', which no container has: use cpu and memory",
             id="no-such-resource",
+        ),
+        pytest.param(
+            {"name": "main", "requests": {"gpu": 1}},
+            "spec.x.containerResources[0].requests has the resource 'gpu', which no container has: use cpu and memory",
+            id="resource-without-domain",
+        ),
+        pytest.param(
+            {"name": "main", "requests": {"cpu": "0m"}},
+            "spec.x.containerResources[0].requests.cpu is '0m': give more than zero, or leave it out",
+            id="zero",
+        ),
+        pytest.param(
+            {"name": "main", "limits": {"memory": -1}},
+            "spec.x.containerResources[0].limits.memory is '-1': give more than zero, or leave it out",
+            id="negative",
+        ),
+        pytest.param(
+            {"name": "main", "limits": {"memory": "1e1.5"}},
+            "spec.x.containerResources[0].limits.memory is '1e1.5', no quantity: write it as 500m or 256Mi",
+            id="no-quantity",
+        ),
+        pytest.param(
+            {"name": "main", "requests": {"cpu": "0.5"}, "limits": {"cpu": "499m"}},
+            "spec.x.containerResources[0].limits.cpu is '499m', less than the request of '0.5': "
+            "raise the limit or lower the request",
+            id="limit-below-request",
         ),
     ],
 )
@@ -62,6 +88,28 @@ def test_resources_nobody_can_have(entry: dict[str, Any], sentence: str) -> None
     with pytest.raises(InvalidSpec) as raised:
         resources(entry)
     assert str(raised.value) == sentence
+
+
+def test_every_mistake_in_the_entries_is_told() -> None:
+    with pytest.raises(InvalidSpec) as raised:
+        resources({"name": "x", "limits": {"cpu": 0}}, {"name": "main"}, {"name": "side", "requests": {"memory": "-1"}})
+    assert [problem.field.removeprefix("spec.x.containerResources") for problem in raised.value.each] == [
+        "[0].name",
+        "[0].limits.cpu",
+        "[2].requests.memory",
+    ]
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        pytest.param({"requests": {"cpu": "1"}, "limits": {"cpu": "1000m"}}, id="equal"),
+        pytest.param({"requests": {"memory": "1G"}, "limits": {"memory": "1Gi"}}, id="binary-above-decimal"),
+        pytest.param({"limits": {"nvidia.com/gpu": 1, "hugepages-2Mi": "4Mi", "ephemeral-storage": 0}}, id="others"),
+    ],
+)
+def test_resources_that_containers_have(entry: dict[str, Any]) -> None:
+    assert resources({"name": "main"} | entry)["main"] == entry
 
 
 @pytest.mark.parametrize(
@@ -122,7 +170,7 @@ def test_json_errors_name_the_place(text: str, sentence: str) -> None:
         ),
         pytest.param(
             {"nicConfigurationOperator": {"operator": image(), "configurationDaemon": resourced("daemon")}},
-            "spec.nicConfigurationOperator.configurationDaemon.containerResources names the container 'daemon', which "
+            "spec.nicConfigurationOperator.configurationDaemon.containerResources[0].name is 'daemon', a container that "
             "this component does not have: use manager or nic-configuration-daemon",
             id="nic-configuration-operator-container",
         ),
