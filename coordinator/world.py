@@ -18,7 +18,7 @@ from coordinator.objects.pools import UnlabelledNode, driver_placement, driver_p
 from coordinator.objects.scheduling import Placement, keeps, place
 from coordinator.objects.served import Owner, ServedPolicy
 from coordinator.policy import NicClusterPolicySpec
-from coordinator.states import DROPPED, ORDER
+from coordinator.states import DROPPED, NODE_ORDER, ORDER
 from coordinator.states.cluster import Cluster, NodePool, Scope
 from coordinator.verdicts.view import LiveWorkload, NodeView, StateView
 from coordinator.workloads import Pod, Workload
@@ -198,7 +198,8 @@ def state_views(
                 caveats=state.caveats,
             )
         )
-    return tuple(sorted(views, key=lambda view: ORDER.index(view.name)))
+    order = NODE_ORDER if planned.policy.scope.name_suffix else ORDER
+    return tuple(sorted(views, key=lambda view: order.index(view.name)))
 
 
 def incomplete(views: Iterable[StateView]) -> tuple[LiveWorkload, ...]:

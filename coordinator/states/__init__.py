@@ -53,6 +53,9 @@ ORDER: Final[tuple[str, ...]] = (
 )
 """Upstream's order of `status.appliedStates`, over all of them."""
 
+NODE_ORDER: Final[tuple[str, ...]] = ("state-OFED", "state-RDMA-device-plugin", "state-SRIOV-device-plugin")
+"""The same of a NicNodePolicy, which has the last two the other way round."""
+
 DROPPED: Final[tuple[tuple[str, str, str], ...]] = (
     (
         "devicePlugin",
@@ -72,4 +75,4 @@ DROPPED: Final[tuple[tuple[str, str, str], ...]] = (
 )
 """Sections that upstream has dropped: path below `spec`, the state that reports it, and what to tell the user."""
 
-__all__ = ["DROPPED", "ORDER", "STATES", "UNBUILT", "NotYet", "State", "Values"]
+__all__ = ["DROPPED", "NODE_ORDER", "ORDER", "STATES", "UNBUILT", "NotYet", "State", "Values"]

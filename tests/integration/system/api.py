@@ -13,7 +13,9 @@ from typing import Any
 from nicfleet import names
 from tests.controlplane.cluster import ControlPlane
 
-POLICIES = f"/apis/{names.API_GROUP}/{names.API_VERSION}/nicclusterpolicies"
+_GROUP = f"/apis/{names.API_GROUP}/{names.API_VERSION}"
+POLICIES = f"{_GROUP}/nicclusterpolicies"
+NODE_POLICIES = f"{_GROUP}/nicnodepolicies"
 NODES = "/api/v1/nodes"
 WORKLOADS = f"/apis/apps/v1/namespaces/{names.DEFAULT_NAMESPACE}"
 
@@ -67,25 +69,28 @@ class Api:
         found: dict[str, str] = self.get(f"{NODES}/{node}")["metadata"]["labels"]
         return found
 
-    def policy(self, name: str = names.POLICY_NAME) -> dict[str, Any]:
-        found: dict[str, Any] = self.get(f"{POLICIES}/{name}")
+    # Of a policy: the NicClusterPolicy that is served, another one, or with `of=NODE_POLICIES` a NicNodePolicy.
+
+    def policy(self, name: str = names.POLICY_NAME, of: str = POLICIES) -> dict[str, Any]:
+        found: dict[str, Any] = self.get(f"{of}/{name}")
         return found
 
-    def status(self, name: str = names.POLICY_NAME) -> dict[str, Any]:
+    def status(self, name: str = names.POLICY_NAME, of: str = POLICIES) -> dict[str, Any]:
         """Empty before the first verdict."""
-        found: dict[str, Any] = self.policy(name).get("status", {})
+        found: dict[str, Any] = self.policy(name, of).get("status", {})
         return found
 
-    def condition(self, kind: str, name: str = names.POLICY_NAME) -> dict[str, Any]:
+    def condition(self, kind: str, name: str = names.POLICY_NAME, of: str = POLICIES) -> dict[str, Any]:
         """Raises LookupError while there is none of this type."""
-        by_type = {condition["type"]: condition for condition in self.status(name).get("conditions", ())}
+        by_type = {condition["type"]: condition for condition in self.status(name, of).get("conditions", ())}
         found: dict[str, Any] = by_type[kind]
         return found
 
-    def state(self, name: str) -> dict[str, str]:
+    def state(self, state: str, name: str = names.POLICY_NAME, of: str = POLICIES) -> dict[str, str]:
         """An entry of `status.appliedStates`. Raises LookupError while there is none."""
-        by_name: dict[str, dict[str, str]] = {s["name"]: s for s in self.status().get("appliedStates", ())}
-        return by_name[name]
+        entries = self.status(name, of).get("appliedStates", ())
+        by_name: dict[str, dict[str, str]] = {entry["name"]: entry for entry in entries}
+        return by_name[state]
 
     def daemonset(self, name: str) -> dict[str, Any]:
         found: dict[str, Any] = self.get(f"{WORKLOADS}/daemonsets/{name}")

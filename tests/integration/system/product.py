@@ -12,7 +12,7 @@ from nicfleet import names
 from nicfleet.v1 import view_pb2, view_pb2_grpc
 from tests.controlplane.cluster import ControlPlane
 from tests.controlplane.nodes import fake_node
-from tests.integration.system.api import NODES, POLICIES, Api
+from tests.integration.system.api import NODE_POLICIES, NODES, POLICIES, Api
 from tests.integration.system.audit import Audit
 from tests.integration.system.processes import Agent, Coordinator, HostBuilder
 from tests.integration.system.simulated import SimulatedAgents
@@ -82,18 +82,21 @@ class Product:
     def apply_named(self, name: str, **sections: Any) -> None:
         self.plane.apply(policy(name, sections))
 
-    def wait_ready(self, seconds: int = 60) -> None:
+    def apply_for_nodes(self, name: str, selector: Mapping[str, str], **sections: Any) -> None:
+        """Apply a NicNodePolicy."""
+        self.plane.apply(policy(name, {"nodeSelector": dict(selector)} | sections, "NicNodePolicy"))
+
+    def wait_ready(self, policy: str = f"nicclusterpolicy/{names.POLICY_NAME}", seconds: int = 60) -> None:
         """As a user waits."""
-        condition = "--for=condition=Ready"
-        self.plane.kubectl("wait", condition, f"nicclusterpolicy/{names.POLICY_NAME}", f"--timeout={seconds}s")
+        self.plane.kubectl("wait", "--for=condition=Ready", policy, f"--timeout={seconds}s")
 
     def node(self, name: str) -> view_pb2.NodeSummary:
         """What the coordinator says of a node."""
         return self.view.GetNode(view_pb2.GetNodeRequest(name=name), wait_for_ready=True, timeout=30).summary
 
-    def judged(self) -> str:
-        """The state of the policy in the verdict of the coordinator's latest pass; empty before the first one."""
-        request = view_pb2.GetPolicyStatusRequest(name=names.POLICY_NAME)
+    def judged(self, kind: str = "NicClusterPolicy", name: str = names.POLICY_NAME) -> str:
+        """The state of a policy in the verdict of the coordinator's latest pass; empty before the first one."""
+        request = view_pb2.GetPolicyStatusRequest(name=name, kind=kind)
         try:
             return self.view.GetPolicyStatus(request, wait_for_ready=True, timeout=30).state
         except grpc.RpcError as error:
@@ -113,7 +116,8 @@ class Product:
         """Stop, and delete everything but what `install` made."""
         self.stop()
         with closing(Api(self.plane)) as api:
-            api.delete(POLICIES)
+            for policies in (POLICIES, NODE_POLICIES):
+                api.delete(policies)
             for collection in _MADE:
                 api.delete(f"{collection}?labelSelector={names.STATE_LABEL}")
             eventually(lambda: _no_pods(api))
@@ -127,10 +131,10 @@ def _no_pods(api: Api) -> bool:
     return not api.items(pods)
 
 
-def policy(name: str, sections: Mapping[str, Any]) -> dict[str, Any]:
+def policy(name: str, sections: Mapping[str, Any], kind: str = "NicClusterPolicy") -> dict[str, Any]:
     return {
         "apiVersion": f"{names.API_GROUP}/{names.API_VERSION}",
-        "kind": "NicClusterPolicy",
+        "kind": kind,
         "metadata": {"name": name},
         "spec": dict(sections),
     }

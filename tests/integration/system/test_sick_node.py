@@ -44,5 +44,5 @@ def test_a_node_that_leaves_the_cluster_takes_nothing_from_readiness(fresh: Prod
     eventually(lambda: [node.name for node in fresh.view.ListNodes(view_pb2.ListNodesRequest()).nodes] == ["stays"])
     fresh.apply(**sections("ofedDriver", "rdmaSharedDevicePlugin"))
     eventually(lambda: fresh.api.condition("Ready")["observedGeneration"] == 2)
-    fresh.wait_ready(20)
+    fresh.wait_ready(seconds=20)
     assert fresh.api.status()["state"] == "ready"

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from coordinator.policy import NicClusterPolicy, NicClusterPolicySpec
+from coordinator.policy import NicClusterPolicy, NicClusterPolicySpec, NicNodePolicy
 from coordinator.states.cluster import Cluster, NodePool
 
 ROOT = Path(__file__).parents[3]
@@ -24,6 +24,12 @@ def spec(**sections: Any) -> NicClusterPolicySpec:
 def policy(**sections: Any) -> NicClusterPolicy:
     metadata = {"name": "nic-cluster-policy", "uid": "7d1c0a4e-0000-4000-8000-000000000001"}
     return NicClusterPolicy.model_validate({"metadata": metadata, "spec": sections}, extra="forbid")
+
+
+def node_policy(name: str, selector: dict[str, str] | None = None, **sections: Any) -> NicNodePolicy:
+    metadata = {"name": name, "uid": f"7d1c0a4e-0000-4000-8000-{name:0>12}"}
+    spec = {"nodeSelector": selector or {}} | sections
+    return NicNodePolicy.model_validate({"metadata": metadata, "spec": spec}, extra="forbid")
 
 
 def image(name: str = "doca-driver", **fields: Any) -> dict[str, Any]:
