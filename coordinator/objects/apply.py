@@ -25,6 +25,7 @@ from coordinator.kube.errors import (
 )
 from coordinator.kube.limiter import Limiter
 from coordinator.kube.objects import Obj, Ref, ref_of
+from coordinator.objects.claims import cannot_grow, fitted, stays
 from coordinator.objects.crds import crd_stands
 from coordinator.objects.desired import UNOWNED
 from coordinator.objects.index import ObjectIndex
@@ -48,7 +49,8 @@ _CURABLE: Final = (Unreachable, Unauthorized, TooManyRequests, Conflict, Gone)
 """What says nothing of the object: the pass is made again. Any other answer is about this object alone."""
 
 FOREIGN_SECONDS: Final = 10.0
-"""How long an object in our way is believed to be still there: it carries no label of ours, so no watch tells."""
+"""How long an object in our way is believed to be still there: it carries no label of ours, so no watch tells. And a
+volume claim to be still as it is, since no watch tells of its storage class."""
 
 
 class Applier:
@@ -142,7 +144,8 @@ class Applier:
         if not why or (self._is_inexact(live, desired) and not theirs):
             return Outcome(live.ref, Action.UNCHANGED)
         if live.annotations.get(HASH_ANNOTATION) != _hash(desired):
-            return await self._update(live, desired)
+            claim = live.ref.kind == "PersistentVolumeClaim"
+            return await (self._fit(live, desired) if claim else self._update(live, desired))
         if wait := self._repairs.wait(live.ref):
             return contested(live.ref, why, wait)
         outcome = await self._update(live, desired)
@@ -159,6 +162,19 @@ class Applier:
             return known
         outcome = crd_stands(live, await self._kube.get(live.ref), desired)
         return outcome and self._leave(outcome)
+
+    async def _fit(self, live: LiveObject, desired: Obj) -> Outcome:
+        """A volume claim: it may grow, and is not asked for what it cannot do on every pass."""
+        if (known := self._known_foreign(live.ref)) is not None:
+            return known
+        raw = await self._kube.get(live.ref)
+        wanted = fitted(raw, desired)
+        try:
+            return self._leave(stays(live.ref, raw)) if wanted is None else await self._update(live, wanted)
+        except (Forbidden, Invalid) as error:
+            if not cannot_grow(error):
+                raise
+            return self._leave(stays(live.ref, raw))
 
     def _leave(self, outcome: Outcome) -> Outcome:
         self._foreign[outcome.ref] = (time.monotonic(), outcome)

@@ -9,6 +9,9 @@ from coordinator.kube.objects import Ref
 from coordinator.objects.live import LiveObject
 from nicfleet.reasons import Finding, Reason
 
+_FIXES_BY_GROUP: Final = {"cert-manager.io": "install cert-manager, or set spec.nvIpam.enableWebhook to false"}
+"""What to do about kinds that the cluster does not know; of others, the CRD is to be installed."""
+
 FAILED_SECONDS: Final = 10.0
 """Between attempts at an object over which the API server fails: no watch tells when a webhook works again."""
 
@@ -52,9 +55,8 @@ def refused(ref: Ref, error: KubeError) -> Outcome:
     if isinstance(error, NotFound) and error.namespace_missing:
         return in_no_namespace(ref)
     if isinstance(error, NotFound) and error.kind_unknown:
-        message = (
-            f"cannot apply {ref}: the cluster does not know {ref.resource.api_version} {ref.kind}; install its CRD"
-        )
+        fix = _FIXES_BY_GROUP.get(ref.resource.group, "install its CRD")
+        message = f"cannot apply {ref}: the cluster does not know {ref.resource.api_version} {ref.kind}; {fix}"
         return Outcome(ref, Action.REFUSED, Finding(Reason.ApplyFailed, message))
     again = FAILED_SECONDS if isinstance(error, Failed) else None
     return Outcome(ref, Action.REFUSED, Finding(Reason.ApplyFailed, str(error)), again)
@@ -63,10 +65,10 @@ def refused(ref: Ref, error: KubeError) -> Outcome:
 def belongs_to_another(live: LiveObject) -> Outcome:
     ref = live.ref
     where = f" -n {ref.namespace}" if ref.namespace else ""
-    message = (
-        f"{ref} belongs to {live.holder} and is left alone; remove it there, or delete it: "
-        f"kubectl delete {ref.kind.lower()}{where} {ref.name}"
-    )
+    fix = f"remove it there, or delete it: kubectl delete {ref.kind.lower()}{where} {ref.name}"
+    if ref.kind == "PersistentVolumeClaim":  # whose files would go with it
+        fix = "to use it set nicFirmwareStorage.create to false, else choose another pvcName"
+    message = f"{ref} belongs to {live.holder} and is left alone; {fix}"
     return Outcome(ref, Action.REFUSED, Finding(Reason.ObjectConflict, message))
 
 
