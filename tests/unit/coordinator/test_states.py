@@ -170,8 +170,8 @@ def test_json_errors_name_the_place(text: str, sentence: str) -> None:
         ),
         pytest.param(
             {"nicConfigurationOperator": {"operator": image(), "configurationDaemon": resourced("daemon")}},
-            "spec.nicConfigurationOperator.configurationDaemon.containerResources[0].name is 'daemon', a container that "
-            "this component does not have: use manager or nic-configuration-daemon",
+            "spec.nicConfigurationOperator.configurationDaemon.containerResources[0].name is 'daemon', "
+            "a container that this component does not have: use manager or nic-configuration-daemon",
             id="nic-configuration-operator-container",
         ),
         pytest.param(
