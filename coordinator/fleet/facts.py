@@ -12,6 +12,7 @@ from typing import Final
 from coordinator.fleet.driver import DriverFacts, driver_facts
 from coordinator.fleet.hardware_labels import hardware_labels
 from coordinator.fleet.management import NicInterface, nic_interfaces
+from coordinator.fleet.plugin_view import PluginView, plugin_view
 from nicfleet.inventory import Function, Inventory
 from nicfleet.reasons import Finding, Reason
 
@@ -30,8 +31,8 @@ class Facts:
     """Derived from one complete inventory.
 
     `labels` are the hardware labels it justifies, `models` the marketing names of the PFs, sorted without doubles,
-    `interfaces` those on a 15b3 port that carry an address or a default route. `partial`: what is missing may only be
-    out of sight, so no label may go away for it.
+    `interfaces` those on a 15b3 port that carry an address or a default route, `plugin_view` what device plugins go
+    by. `partial`: what is missing may only be out of sight, so no label may go away for it.
     """
 
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -42,6 +43,7 @@ class Facts:
     interfaces: tuple[NicInterface, ...] = ()
     root_on_nvme: bool | None = None
     plugin_directories: tuple[str, ...] = ()
+    plugin_view: PluginView = field(default_factory=PluginView)
     partial: bool = False
 
 
@@ -57,6 +59,7 @@ def derive(inventory: Inventory) -> Facts:
         interfaces=nic_interfaces(inventory),
         root_on_nvme=inventory.node.root_on_nvme,
         plugin_directories=inventory.node.plugin_directories,
+        plugin_view=plugin_view(inventory),
         partial=_is_partial(inventory),
     )
 
