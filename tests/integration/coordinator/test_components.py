@@ -188,6 +188,70 @@ async def test_a_ca_bundle_that_somebody_puts_into_the_webhooks_survives(
     assert [webhook["clientConfig"]["caBundle"] for webhook in found] == [bundle, bundle]
 
 
+def template(nic: str = "1023", **fields: Any) -> Obj:
+    """A NicConfigurationTemplate."""
+    spec = {"nicSelector": {"nicType": nic}, "template": {"numVfs": 1} | fields}
+    return {"apiVersion": "configuration.net.nvidia.com/v1alpha1", "kind": "NicConfigurationTemplate", "spec": spec}
+
+
+def source(**spec: Any) -> Obj:
+    return {"apiVersion": "configuration.net.nvidia.com/v1alpha1", "kind": "NicFirmwareSource", "spec": spec}
+
+
+def rails(**rail: Any) -> Obj:
+    topology = [{"name": "rail-1", "mtu": 9216, "nicSelector": {"pfNames": ["ens1np0"]}} | rail]
+    spec = {"numVfs": 1, "railTopology": topology}
+    return {"apiVersion": "spectrumx.nvidia.com/v1alpha2", "kind": "SpectrumXRailPoolConfig", "spec": spec}
+
+
+SPECTRUM_X = {"enabled": True, "version": "RA2.0"}
+
+
+JUDGED = (
+    ("rail-1 created", rails(ipam="{}") | {"metadata": {"name": "rail-1"}}),
+    ("Only one of cidrPoolRef or ipam can be specified", rails(ipam="{}", cidrPoolRef="pool")),
+    ("spec.railTopology[0].nicSelector.pfNames in body should have at least 1", rails(nicSelector={"pfNames": []})),
+    ("plain created", template(linkType="Ethernet") | {"metadata": {"name": "plain"}}),
+    ("linkType is required unless networkBay is configured", template()),
+    ("networkBay can only be configured for ConnectX-9", template(networkBay={"conf": "x"})),
+    (
+        "spectrumXOptimized can be enabled only for ConnectX-8, ConnectX-9 or BlueField-3 SuperNICs",
+        template("101d", linkType="Ethernet", spectrumXOptimized=SPECTRUM_X),
+    ),
+    (
+        "when MultiplaneMode is not none, numberOfPlanes must not be 1",
+        template(linkType="Ethernet", spectrumXOptimized=SPECTRUM_X | {"multiplaneMode": "swplb"}),
+    ),
+    (
+        "rawNvConfig parameter names must not use index-range syntax",
+        template(linkType="Ethernet", rawNvConfig=[{"name": "NAME[0..3]", "value": "1"}]),
+    ),
+    ("firmware created", source(binUrlSources=["https://example.com/fw.zip"]) | {"metadata": {"name": "firmware"}}),
+    ("spec.binUrlSources in body should have at least 1 items", source(binUrlSources=[])),
+)
+"""What the API server says, and of what."""
+
+
+async def test_the_crds_of_components_judge_what_users_write(
+    installed: ControlPlane, applier: Applier, policy: Obj
+) -> None:
+    configured = objects_of(policy, CONFIGURATION, nicConfigurationOperator=configuration())
+    spectrum = objects_of(policy, SPECTRUM, spectrumXOperator=image("spectrum"))
+    crds = [obj for obj in (*configured, *spectrum) if obj["kind"] == "CustomResourceDefinition"]
+    await applier.apply(crds)
+    installed.kubectl("wait", "--for=condition=Established", *(f"crd/{obj['metadata']['name']}" for obj in crds))
+
+    answers = {words: dry_run(installed, obj) for words, obj in JUDGED}
+
+    assert {words: answer for words, answer in answers.items() if words not in answer} == {}
+
+
+def dry_run(cluster: ControlPlane, obj: Obj) -> str:
+    body = {"metadata": {"name": "x"}} | obj
+    create = ("create", "--dry-run=server", f"--namespace={NAMESPACE}", "-f", "-")
+    return cluster.kubectl(*create, input=json.dumps(body), check=False)
+
+
 def storage_class(*, grows: bool) -> Obj:
     """The class that claims without one get."""
     return {
