@@ -35,4 +35,10 @@ def _values(spec: NicClusterPolicySpec, cluster: Cluster) -> Values | None:
     }
 
 
-STATE: Final = State("state-whereabouts-cni", None, "whereabouts", per_node=False, values=_values)
+def _caveats(spec: NicClusterPolicySpec, _: Cluster) -> tuple[str, ...]:
+    if spec.secondary_network is None or spec.secondary_network.ipam_plugin is None:
+        return ()
+    return (f"{FIELD} works as before, though upstream dropped it in 25.10: spec.nvIpam is recommended today",)
+
+
+STATE: Final = State("state-whereabouts-cni", None, "whereabouts", per_node=False, values=_values, caveats=_caveats)

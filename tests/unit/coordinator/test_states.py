@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from coordinator.policy import ImageSpec, InvalidSpec
-from coordinator.states import STATES, State, common, nic_configuration_operator, spectrum_x
+from coordinator.states import STATES, State, common, nic_configuration_operator
 from tests.unit.coordinator.policies import POOL, cluster, image, spec
 
 DEFAULTS: dict[str, common.Resources] = {"main": {"requests": {"cpu": "100m"}}, "side": {}}
@@ -240,22 +240,39 @@ def test_containers_of_the_nic_configuration_operator(
 
 
 @pytest.mark.parametrize(
-    ("fields", "sentence"),
+    ("sections", "sentence"),
     [
-        pytest.param({"spectrumXConfig": {"name": "x"}}, "spec.spectrumXOperator.spectrumXConfig has no", id="config"),
-        pytest.param({"sriovObjNamespace": "x"}, "spec.spectrumXOperator.sriovObjNamespace has no", id="namespace"),
         pytest.param(
-            {"xPlane": {"image": "xplane"}}, "spec.spectrumXOperator.xPlane has no effect without version", id="version"
+            {"spectrumXOperator": image(spectrumXConfig={"name": "x"})},
+            "spec.spectrumXOperator.spectrumXConfig has no effect",
+            id="spectrum-x-config",
         ),
         pytest.param(
-            {"xPlane": resourced("xplane")},
+            {"spectrumXOperator": image(sriovObjNamespace="x")},
+            "spec.spectrumXOperator.sriovObjNamespace has no effect",
+            id="spectrum-x-namespace",
+        ),
+        pytest.param(
+            {"spectrumXOperator": image(xPlane={"image": "xplane"})},
+            "spec.spectrumXOperator.xPlane has no effect without version",
+            id="xplane-without-version",
+        ),
+        pytest.param(
+            {"spectrumXOperator": image(xPlane=resourced("xplane"))},
             "spec.spectrumXOperator.xPlane.containerResources has no effect",
-            id="resources",
+            id="xplane-resources",
+        ),
+        pytest.param({"nvIpam": image(config="{}")}, "spec.nvIpam.config has no effect", id="nv-ipam-config"),
+        pytest.param(
+            {"secondaryNetwork": {"ipamPlugin": image()}},
+            "spec.secondaryNetwork.ipamPlugin works as before, though upstream dropped it in 25.10: spec.nvIpam is",
+            id="whereabouts",
         ),
     ],
 )
-def test_what_has_no_effect_is_told(fields: dict[str, Any], sentence: str) -> None:
-    (told,) = spectrum_x.STATE.caveats(spec(spectrumXOperator=image(**fields)), cluster())
+def test_what_has_no_effect_or_no_future_is_told(sections: dict[str, Any], sentence: str) -> None:
+    asked = spec(**sections)
+    (told,) = (caveat for state in STATES for caveat in state.caveats(asked, cluster()))
     assert told.startswith(sentence)
 
 
