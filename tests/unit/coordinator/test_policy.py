@@ -9,10 +9,10 @@ from pydantic import ValidationError
 from coordinator.policy import NicClusterPolicy, NicClusterPolicySpec
 from tests.unit.coordinator.policies import ROOT, image, spec
 
-EXAMPLES = sorted((ROOT / "deploy/examples").glob("*.yaml"))
+EXAMPLES = sorted((ROOT / "deploy/examples").rglob("*nicclusterpolicy*.yaml"))
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: str(path.relative_to(ROOT / "deploy/examples")))
 def test_examples_have_no_unknown_field(path: Path) -> None:
     policy = NicClusterPolicy.model_validate(yaml.safe_load(path.read_text()), extra="forbid")
     assert policy.metadata.name == "nic-cluster-policy"
