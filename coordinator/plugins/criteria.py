@@ -15,6 +15,9 @@ _VENDOR: Final = "15b3"
 _NIC_DRIVER: Final = "mlx5_core"
 _INFINIBAND: Final = "infiniband"
 
+NONE: Final = "none"
+"""How a value is shown that a function does not have."""
+
 Test = Callable[[Candidate], bool | None]
 """Whether a function passes; None: an inventory does not tell."""
 
@@ -114,7 +117,7 @@ def _one_of(step: Step, wanted: tuple[str, ...], value: Callable[[Candidate], st
             found = value(candidate)
             return None if found is None else found in chosen
 
-        yield Criterion(step, test, lambda c: value(c) or "none", wanted)
+        yield Criterion(step, test, lambda c: value(c) or NONE, wanted)
 
 
 def _has_rdma(candidate: Candidate) -> bool | None:
@@ -130,7 +133,7 @@ def _sriov_link_type(candidate: Candidate) -> str | None:
 
 
 def _pkey_text(candidate: Candidate) -> str:
-    return "none" if candidate.pkey is None else f"0x{candidate.pkey:04x}"
+    return NONE if candidate.pkey is None else f"0x{candidate.pkey:04x}"
 
 
 _BOUND: Final = Criterion(Step.NO_DRIVER, lambda c: c.driver != "", _nothing)
@@ -190,6 +193,6 @@ def _of_pfs(
         index = candidate.vf_index
         return None if index is None else any(first <= index <= last for first, last in ranges)
 
-    yield Criterion(step, by_name, lambda c: pf(c) or "none", wanted)
+    yield Criterion(step, by_name, lambda c: pf(c) or NONE, wanted)
     if any(ranges is not None for ranges in entries.values()):
-        yield Criterion(Step.VF_INDEX, by_index, lambda c: "none" if c.vf_index is None else str(c.vf_index), wanted)
+        yield Criterion(Step.VF_INDEX, by_index, lambda c: NONE if c.vf_index is None else str(c.vf_index), wanted)

@@ -6,7 +6,14 @@ from itertools import product
 from typing import Final
 
 from coordinator.fleet.plugin_view import DEFAULT_ROUTE, VF, ZERO_GUID, Candidate, Host
-from coordinator.plugins.criteria import Criterion, not_taken, rdma_criteria, selects_others_only, sriov_criteria
+from coordinator.plugins.criteria import (
+    NONE,
+    Criterion,
+    not_taken,
+    rdma_criteria,
+    selects_others_only,
+    sriov_criteria,
+)
 from coordinator.plugins.prediction import Miss, NodePrediction, Overlap, Prediction, Resources, Step
 from coordinator.plugins.rdma_config import RdmaConfig
 from coordinator.plugins.sriov_config import DeviceType, SriovConfig, SriovResource
@@ -119,10 +126,10 @@ def _sift(
 
 
 def _miss(criterion: Criterion, left: Sequence[Candidate]) -> Miss:
-    # A few names of PFs tell more than those of hundreds of VFs.
-    told = [candidate for candidate in left if not candidate.traits & VF] or left
-    found = sorted(set(map(criterion.shown, told)) - {""})
-    return Miss(criterion.step, len(left), criterion.wanted, _few(found))
+    # A few values of PFs tell more than those of hundreds of VFs, if they tell anything.
+    pfs = {criterion.shown(candidate) for candidate in left if not candidate.traits & VF} - {"", NONE}
+    found = pfs or set(map(criterion.shown, left)) - {""}
+    return Miss(criterion.step, len(left), criterion.wanted, _few(sorted(found)))
 
 
 def _few(values: Sequence[str]) -> tuple[str, ...]:

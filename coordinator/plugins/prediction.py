@@ -8,8 +8,8 @@ from enum import StrEnum
 class Step(StrEnum):
     """What a plugin goes by to take or leave a function: its selectors, then its own rules."""
 
-    VENDOR = "vendor"
-    DEVICE = "device"
+    VENDOR = "vendor ID"
+    DEVICE = "device ID"
     DRIVER = "driver"
     ADDRESS = "address"
     ACPI_INDEX = "ACPI index"

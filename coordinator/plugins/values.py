@@ -52,7 +52,7 @@ def caution_ids(selectors: Fields, key: str, kind: str, addresses: str) -> None:
         plain = value.raw.strip().lower().removeprefix("0x")
         if _ID.fullmatch(value.raw):
             continue
-        if _ADDRESS.fullmatch(plain) or _SHORT_ADDRESS.fullmatch(plain):
+        if is_address(plain):
             value.caution(f"is {shown(value.raw)}, a PCI address and no {kind} ID", f"select addresses by {addresses}")
         elif _ID.fullmatch(plain):
             value.caution(f"is {shown(value.raw)}, which matches nothing", f"write {plain}")
@@ -83,6 +83,12 @@ def caution_link_types(selectors: Fields) -> None:
 def is_id(text: str) -> bool:
     """Text is a PCI ID as the plugins have it."""
     return _ID.fullmatch(text) is not None
+
+
+def is_address(text: str) -> bool:
+    """Text is meant as a PCI address, whole or without its domain."""
+    plain = text.lower()
+    return _ADDRESS.fullmatch(plain) is not None or _SHORT_ADDRESS.fullmatch(plain) is not None
 
 
 def _strings(selectors: Fields, key: str) -> tuple[Value, ...]:

@@ -35,7 +35,8 @@ def candidates(*functions: Function) -> tuple[Candidate, ...]:
 
 
 def pf(*vfs: Function, **changes: object) -> Function:
-    return i.connectx6dx(netdevs=(i.port(link_type="ether"),), virtual_functions=vfs, **changes)
+    usual = i.connectx6dx(netdevs=(i.port(link_type="ether"),), virtual_functions=vfs)
+    return replace(usual, **changes)  # type: ignore[arg-type]
 
 
 def vf(index: int = 0, **changes: object) -> Function:
