@@ -14,7 +14,7 @@ from coordinator.labels.wait import DriverPod, WaitInputs, wait
 from coordinator.nodes import KubeNode
 from coordinator.world import DriverWishes
 from nicfleet.inventory import NodeName
-from nicfleet.names import NIC_LABEL
+from nicfleet.names import NIC_LABEL, WAIT_LABEL
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class NodeLabels:
         reported = facts.labels if facts else None
         if facts is not None and facts.partial:
             reported = hardware_of(node) | dict(facts.labels)
-        return wanted(node, reported, self.mode, self._wait(node))
+        return wanted(node, reported, self.mode, {WAIT_LABEL: self._wait(node)})
 
     def expected(self, node: KubeNode) -> KubeNode:
         """The Node as it is once its labels are written: a pass decides by what is known, not by what is on its way."""

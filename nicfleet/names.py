@@ -26,6 +26,8 @@ USER_EDITS_ANNOTATION: Final = "nicfleet.io/user-edits"
 """On an object of ours that users are meant to edit: `keep`. Their edits are then no drift."""
 CONFIG_HASH_ANNOTATION: Final = "nvidia.network-operator.config-hash"
 OFED_DRIVER_LABEL: Final = "nvidia.com/ofed-driver"
+NIC_CONFIGURATION_DAEMON_LABEL: Final = "nvidia.com/nic-configuration-daemon"
+"""On its pods, with an empty value."""
 
 # On Nodes, as NFD writes them. True is the string "true"; absence means false.
 NFD: Final = "feature.node.kubernetes.io/"
@@ -45,6 +47,9 @@ ARCH_LABEL: Final = "kubernetes.io/arch"
 
 WAIT_LABEL: Final = "network.nvidia.com/operator.mofed.wait"
 """`true`: workloads that need the driver must wait; `false`: go. Upstream's protocol."""
+NIC_CONFIGURATION_WAIT_LABEL: Final = "network.nvidia.com/operator.nic-configuration.wait"
+"""The same for the configuration of NICs. While a policy asks for that, it is its daemon's alone to write."""
+WAIT_LABELS: Final = frozenset({WAIT_LABEL, NIC_CONFIGURATION_WAIT_LABEL})
 
 # On Nodes, nicfleet's own.
 OWN: Final = "nicfleet.io/"
@@ -68,6 +73,7 @@ LABEL_KEYS: Final = frozenset(
         OS_VERSION_LABEL,
         KERNEL_LABEL,
         WAIT_LABEL,
+        NIC_CONFIGURATION_WAIT_LABEL,
         DRIVER_FLAVOUR_LABEL,
         DRIVER_VERSION_LABEL,
     }

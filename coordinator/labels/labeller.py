@@ -1,11 +1,11 @@
 """Node labels written by server-side apply: one request per node and change, none without one.
 
 A label key that is no longer in the applied set goes away, if we are its only owner. Keys to take over from another
-manager are therefore folded into our managed fields first.
+manager are therefore folded into our managed fields first, and keys to leave to another one taken out of them.
 """
 
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -18,7 +18,7 @@ from coordinator.kube.reflector import Reflector
 from coordinator.labels.rules import LabelChange
 from coordinator.nodes import KubeNode
 from coordinator.objects.live import decode_object
-from coordinator.objects.ownership import folded_labels, managed_fields_patch
+from coordinator.objects.ownership import folded_labels, managed_fields_patch, released_labels
 from nicfleet.names import LABELS_MANAGER
 from nicfleet.reasons import Reason
 
@@ -76,8 +76,8 @@ class Labeller:
         labels = {key: value for key, value in change.labels.items() if refused.get(key) != value}
         if not change.fold and labels == {key: node.labels.get(key) for key in node.owned}:
             return False  # all that is missing has been refused
-        if change.fold:
-            await self._limiter.run(lambda: self._fold(node, change.fold), urgent=urgent)
+        if change.fold or change.released:
+            await self._limiter.run(lambda: self._change_owners(node, change), urgent=urgent)
         try:
             answer = await self._limiter.run(lambda: self._apply(node, labels), urgent=urgent)
         except Invalid as error:
@@ -98,10 +98,11 @@ class Labeller:
         }
         return await self._kube.apply(body, manager=LABELS_MANAGER, force=True)
 
-    async def _fold(self, node: KubeNode, fold: Mapping[str, Collection[str]]) -> bytes:
+    async def _change_owners(self, node: KubeNode, change: LabelChange) -> bytes:
         ref = Ref("Node", "", node.name)
         live = decode_object(await self._kube.get(ref, metadata_only=True), ref.kind)
-        entries = folded_labels(live.managed, fold, LABELS_MANAGER, _SCHEMA)
+        entries = folded_labels(live.managed, change.fold, LABELS_MANAGER, _SCHEMA)
+        entries = released_labels(entries, change.released, LABELS_MANAGER)
         patch = managed_fields_patch(entries, live.resource_version)
         return await self._kube.json_patch(ref, patch, manager=LABELS_MANAGER)
 

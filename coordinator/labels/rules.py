@@ -24,20 +24,25 @@ class Mode(StrEnum):
 
 
 class Wait(Enum):
-    """What `network.nvidia.com/operator.mofed.wait` shall be. KEEP: as it is, nothing is known."""
+    """What a wait label shall be. KEEP: as it is, nothing is known. LEAVE: whatever somebody else makes of it."""
 
     TRUE = "true"
     FALSE = "false"
     ABSENT = "absent"
     KEEP = "keep"
+    LEAVE = "leave"
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """`labels`: what our field manager shall own. `gone`: listed keys that shall leave the Node, whoever set them."""
+    """`labels`: what our field manager shall own. `gone`: listed keys that shall leave the Node, whoever set them.
+
+    `released`: keys of ours that shall stay as they are and be nobody's, for somebody else to take.
+    """
 
     labels: Mapping[str, str]
     gone: frozenset[str] = frozenset()
+    released: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,38 +50,45 @@ class LabelChange:
     """One server-side apply under `nicfleet-labels`.
 
     `labels` is the whole set to apply. `fold` maps keys to the managers whose ownership must first be folded into
-    ours, because dropping a key removes it only while we are its sole owner.
+    ours, because dropping a key removes it only while we are its sole owner. For the same reason our ownership of the
+    keys that are `released` must first be given up.
     """
 
     labels: Mapping[str, str]
     fold: Mapping[str, tuple[str, ...]]
     findings: tuple[Finding, ...] = ()
+    released: frozenset[str] = frozenset()
 
 
-def wanted(node: KubeNode, reported: Mapping[str, str] | None, mode: Mode, wait: Wait) -> Wanted:
+def wanted(node: KubeNode, reported: Mapping[str, str] | None, mode: Mode, waits: Mapping[str, Wait]) -> Wanted:
     """The labels that nicfleet shall own on this Node.
 
     `reported` are the hardware labels of the agent's latest report (`Facts.labels`); None when no agent has reported
-    since this coordinator started.
+    since this coordinator started. `waits` has the wait labels by key; one that it lacks is kept.
     """
     if reported is None:
-        labels = {key: value for key, value in node.labels.items() if key in node.owned and key != names.WAIT_LABEL}
+        labels = {key: value for key, value in node.labels.items() if key in node.owned - names.WAIT_LABELS}
         gone: set[str] = set()
     else:
         labels = dict(reported) if mode is Mode.REPLACE else dict(_supplement(node, reported))
         gone = {key for key in hardware_of(node) if key not in reported}
-    if wait in (Wait.TRUE, Wait.FALSE):
-        labels[names.WAIT_LABEL] = wait.value
-    elif wait is Wait.KEEP and names.WAIT_LABEL in node.owned and names.WAIT_LABEL in node.labels:
-        labels[names.WAIT_LABEL] = node.labels[names.WAIT_LABEL]
-    elif wait is Wait.ABSENT and names.WAIT_LABEL in node.labels:
-        gone.add(names.WAIT_LABEL)
-    return Wanted(labels, frozenset(gone))
+    released: set[str] = set()
+    for key in sorted(names.WAIT_LABELS):
+        wait, ours = waits.get(key, Wait.KEEP), key in node.owned
+        if wait in (Wait.TRUE, Wait.FALSE):
+            labels[key] = wait.value
+        elif wait is Wait.KEEP and ours and key in node.labels:
+            labels[key] = node.labels[key]
+        elif wait is Wait.ABSENT and key in node.labels:
+            gone.add(key)
+        elif wait is Wait.LEAVE and ours:
+            released.add(key)
+    return Wanted(labels, frozenset(gone), frozenset(released))
 
 
 def hardware_of(node: KubeNode) -> dict[str, str]:
-    """The labels on nicfleet's list that the Node carries now, whoever set them, without the wait label."""
-    return {k: v for k, v in node.labels.items() if names.may_be_written(k) and k != names.WAIT_LABEL}
+    """The labels on nicfleet's list that the Node carries now, whoever set them, without the wait labels."""
+    return {k: v for k, v in node.labels.items() if names.may_be_written(k) and k not in names.WAIT_LABELS}
 
 
 def patch(node: KubeNode, target: Wanted, mode: Mode) -> LabelChange | None:
@@ -87,12 +99,13 @@ def patch(node: KubeNode, target: Wanted, mode: Mode) -> LabelChange | None:
     )
     if in_step and not fold:
         return None
-    return LabelChange(target.labels, fold, _not_from_nfd(node, target) if mode is Mode.SUPPLEMENT else ())
+    findings = _not_from_nfd(node, target) if mode is Mode.SUPPLEMENT else ()
+    return LabelChange(target.labels, fold, findings, target.released & node.owned)
 
 
 def carried(node: KubeNode, target: Wanted, mode: Mode) -> dict[str, str]:
     """All labels of the Node once `target` is written."""
-    let_go = target.gone | (node.owned - target.labels.keys())
+    let_go = target.gone | (node.owned - target.labels.keys() - target.released)
     folded = _to_fold(node, target) if mode is Mode.REPLACE else {}
     gone = {key for key in let_go if set(node.others.get(key, ())) <= set(folded.get(key, ()))}
     return {key: value for key, value in node.labels.items() if key not in gone} | dict(target.labels)

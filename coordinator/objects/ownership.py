@@ -130,6 +130,16 @@ def folded_labels(
     return _given_to(ours, api_version, kept, taken)
 
 
+def released_labels(managed: Sequence[ManagedEntry], keys: Collection[str], ours: str) -> list[ManagedEntry]:
+    """managedFields in which label keys no longer belong to us: an apply without them then leaves them as they are."""
+    mine = applied_by(managed, ours)
+    if mine is None or not keys:
+        return list(managed)
+    others = [entry for entry in managed if entry is not mine]
+    rest = subtracted(mine.fields_v1, {"f:metadata": {"f:labels": {f"f:{key}": {} for key in keys}}})
+    return [*others, msgspec.structs.replace(mine, fields_v1=rest)] if rest else others
+
+
 def managed_fields_patch(entries: Sequence[ManagedEntry], resource_version: str) -> list[dict[str, Any]]:
     """The JSON patch that writes them; a Conflict if the object has changed since that resourceVersion."""
     return [

@@ -45,9 +45,10 @@ class Wish:
     def __init__(self, labels: Labels, gone: frozenset[str] = frozenset()) -> None:
         self.labels = labels
         self.gone = gone
+        self.released: frozenset[str] = frozenset()
 
     def __call__(self, node: KubeNode) -> LabelChange | None:
-        return patch(node, Wanted(self.labels, self.gone), Mode.REPLACE)
+        return patch(node, Wanted(self.labels, self.gone, self.released), Mode.REPLACE)
 
 
 async def test_a_change_is_one_request_and_no_change_is_none(
@@ -119,6 +120,44 @@ async def test_a_label_taken_over_from_nfd_goes_when_the_thing_is_gone(
     assert names.NIC_LABEL not in labels(installed)
     assert labels(installed)[f"{names.NFD}cpu-model.id"] == "85"
     assert not await labeller.sync(NAME, urgent=True)
+
+
+async def test_a_label_that_is_let_go_of_stays_for_whoever_takes_it(
+    installed: ControlPlane, kube: Kube, nodes: Reflector[KubeNode]
+) -> None:
+    """The daemon of the NIC configuration operator: its word must neither be lost nor overruled."""
+    key = names.NIC_CONFIGURATION_WAIT_LABEL
+    wish = Wish({names.NIC_LABEL: "true", key: "false"})
+    labeller = Labeller(kube, nodes, Limiter(), wish)
+    await labeller.sync(NAME, urgent=True)
+
+    wish.labels, wish.released = {names.NIC_LABEL: "true"}, frozenset({key})
+    assert await labeller.sync(NAME, urgent=True)
+    assert labels(installed)[key] == "false"
+    assert nodes[NAME].owned == {names.NIC_LABEL}
+    assert not await labeller.sync(NAME, urgent=True)
+
+    daemon = ("label", "node", NAME, "--overwrite", "--field-manager=nic-configuration-daemon")
+    installed.kubectl(*daemon, f"{key}=true")
+    wish.labels = {names.NIC_LABEL: "true", names.KERNEL_LABEL: "6.8.0"}
+    assert await labeller.sync(NAME, urgent=True)
+    assert labels(installed)[key] == "true"
+
+
+async def test_a_wait_label_is_taken_back_when_its_daemon_is_gone(
+    installed: ControlPlane, kube: Kube, nodes: Reflector[KubeNode]
+) -> None:
+    key = names.NIC_CONFIGURATION_WAIT_LABEL
+    installed.kubectl("label", "node", NAME, "--field-manager=nic-configuration-daemon", f"{key}=true")
+    await eventually(lambda: key in nodes[NAME].labels)
+    wish = Wish({key: "false"})
+    labeller = Labeller(kube, nodes, Limiter(), wish)
+
+    assert await labeller.sync(NAME, urgent=True)
+    assert labels(installed)[key] == "false"
+    wish.labels, wish.gone = {}, frozenset({key})
+    await labeller.sync(NAME, urgent=True)
+    assert key not in labels(installed)
 
 
 async def test_a_node_that_is_gone_is_not_created_by_its_labels(

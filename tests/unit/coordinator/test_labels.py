@@ -8,7 +8,7 @@ from coordinator.fleet.hardware_labels import hardware_labels
 from coordinator.labels.rules import LabelChange, Mode, Wait, Wanted, carried, patch, wanted
 from coordinator.nodes import KubeNode
 from nicfleet.inventory import Driver, Flavour, Gpu, Inventory, OtherDevice, PciAddress
-from nicfleet.names import WAIT_LABEL
+from nicfleet.names import NIC_CONFIGURATION_WAIT_LABEL, WAIT_LABEL
 from nicfleet.reasons import Finding, Reason
 from tests.unit.coordinator.inventories import (
     connectx6dx,
@@ -264,7 +264,37 @@ REPORTED = {NIC: "true", KERNEL: "6.8.0", OURS: "true"}
     ],
 )
 def test_wanted(given: KubeNode, reported: Mapping[str, str] | None, mode: Mode, wait: Wait, expected: Wanted) -> None:
-    assert wanted(given, reported, mode, wait) == expected
+    assert wanted(given, reported, mode, {WAIT_LABEL: wait}) == expected
+
+
+CONFIGURATION = NIC_CONFIGURATION_WAIT_LABEL
+OWNED = kube_node(labels={CONFIGURATION: "false"}, owned=frozenset({CONFIGURATION}))
+THEIRS = kube_node(labels={CONFIGURATION: "true"}, others={CONFIGURATION: ("nic-configuration-daemon",)})
+
+
+@pytest.mark.parametrize("reported", [pytest.param(None, id="not-reported"), pytest.param({}, id="reported")])
+@pytest.mark.parametrize(
+    ("given", "wait", "expected"),
+    [
+        pytest.param(kube_node(), Wait.FALSE, Wanted({CONFIGURATION: "false"}), id="fresh-node"),
+        pytest.param(THEIRS, Wait.FALSE, Wanted({CONFIGURATION: "false"}), id="left-over-of-the-daemon"),
+        pytest.param(OWNED, Wait.KEEP, Wanted({CONFIGURATION: "false"}), id="kept"),
+        pytest.param(THEIRS, Wait.KEEP, Wanted({}), id="kept-by-leaving-it"),
+        pytest.param(OWNED, Wait.ABSENT, Wanted({}, frozenset({CONFIGURATION})), id="absent"),
+        pytest.param(OWNED, Wait.LEAVE, Wanted({}, released=frozenset({CONFIGURATION})), id="ours-is-let-go"),
+        pytest.param(THEIRS, Wait.LEAVE, Wanted({}), id="theirs-is-not-touched"),
+    ],
+)
+def test_a_wait_label_is_no_hardware(
+    given: KubeNode, reported: Mapping[str, str] | None, wait: Wait, expected: Wanted
+) -> None:
+    assert wanted(given, reported, Mode.REPLACE, {CONFIGURATION: wait}) == expected
+
+
+def test_wait_labels_do_not_touch_each_other() -> None:
+    both = kube_node(labels={WAIT_LABEL: "false", CONFIGURATION: "false"}, owned=frozenset({WAIT_LABEL, CONFIGURATION}))
+    found = wanted(both, {}, Mode.REPLACE, {WAIT_LABEL: Wait.TRUE, CONFIGURATION: Wait.LEAVE})
+    assert found == Wanted({WAIT_LABEL: "true"}, released=frozenset({CONFIGURATION}))
 
 
 @pytest.mark.parametrize(
@@ -345,6 +375,16 @@ def test_wanted(given: KubeNode, reported: Mapping[str, str] | None, mode: Mode,
             LabelChange({KERNEL: "6.8.0", OURS: "true"}, {}),
             id="supplement-has-nothing-to-say-of-nicfleets-own-keys",
         ),
+        pytest.param(
+            OWNED,
+            Wanted({}, released=frozenset({CONFIGURATION})),
+            Mode.SUPPLEMENT,
+            LabelChange({}, {}, released=frozenset({CONFIGURATION})),
+            id="what-is-let-go-must-be-released-first",
+        ),
+        pytest.param(
+            THEIRS, Wanted({}, released=frozenset({CONFIGURATION})), Mode.REPLACE, None, id="released-already"
+        ),
     ],
 )
 def test_patch(given: KubeNode, target: Wanted, mode: Mode, expected: LabelChange | None) -> None:
@@ -384,6 +424,13 @@ def test_patch(given: KubeNode, target: Wanted, mode: Mode, expected: LabelChang
             Mode.REPLACE,
             {NIC: "true"},
             id="the-kubelets-stays",
+        ),
+        pytest.param(
+            OWNED,
+            Wanted({}, released=frozenset({CONFIGURATION})),
+            Mode.REPLACE,
+            {CONFIGURATION: "false"},
+            id="released-stays",
         ),
     ],
 )

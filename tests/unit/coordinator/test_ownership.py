@@ -15,6 +15,7 @@ from coordinator.objects.ownership import (
     intersected,
     merged,
     needs_apply,
+    released_labels,
     subtracted,
 )
 from nicfleet.names import HASH_ANNOTATION, OBJECTS_MANAGER, USER_EDITS_ANNOTATION
@@ -219,3 +220,24 @@ def test_trees_as_sets() -> None:
     assert intersected(one, other) == {"f:a": {"f:y": {}}}
     assert subtracted(one, other) == {"f:a": {"f:x": {}}, "f:b": {}}
     assert intersected(one, {"f:a": {}}) == {"f:a": one["f:a"]}
+
+
+def labelled(*keys: str) -> Fields:
+    return {"f:metadata": {"f:labels": {f"f:{key}": {} for key in keys}}}
+
+
+@pytest.mark.parametrize(
+    ("owned", "keys", "expected"),
+    [
+        pytest.param(labelled("a", "b"), {"a"}, labelled("b"), id="one-of-two"),
+        pytest.param(labelled("a"), {"a"}, None, id="the-last"),
+        pytest.param(labelled("a"), {"b"}, labelled("a"), id="not-ours"),
+        pytest.param(labelled("a"), set(), labelled("a"), id="none"),
+    ],
+)
+def test_released_labels_are_nobodys(owned: Fields, keys: set[str], expected: Fields | None) -> None:
+    theirs = ManagedEntry("kubelet", "Update", fields_v1=labelled("a"))
+    mine = ManagedEntry(OBJECTS_MANAGER, "Apply", fields_v1=owned)
+    left = released_labels([theirs, mine], keys, OBJECTS_MANAGER)
+    assert [entry.fields_v1 for entry in left if entry.manager == OBJECTS_MANAGER] == ([expected] if expected else [])
+    assert theirs in left
