@@ -4,12 +4,17 @@ from typing import Final
 
 from coordinator.states import (
     cni_plugins,
+    doca_telemetry_service,
+    ib_kubernetes,
+    ipoib,
     multus,
     nic_configuration_operator,
+    nic_feature_discovery,
     nv_ipam,
     ofed,
     rdma_shared_device_plugin,
     spectrum_x,
+    sriov_device_plugin,
     whereabouts,
 )
 from coordinator.states.state import NotYet, State, Values
@@ -17,22 +22,18 @@ from coordinator.states.state import NotYet, State, Values
 STATES: Final[tuple[State, ...]] = (
     multus.STATE,
     cni_plugins.STATE,
+    ipoib.STATE,
     whereabouts.STATE,
     ofed.STATE,
+    sriov_device_plugin.STATE,
     rdma_shared_device_plugin.STATE,
+    ib_kubernetes.STATE,
     nv_ipam.STATE,
+    nic_feature_discovery.STATE,
+    doca_telemetry_service.STATE,
     nic_configuration_operator.STATE,
     spectrum_x.STATE,
 )
-
-UNBUILT: Final[tuple[tuple[str, str], ...]] = (
-    ("secondaryNetwork.ipoib", "state-ipoib-cni"),
-    ("sriovDevicePlugin", "state-SRIOV-device-plugin"),
-    ("ibKubernetes", "state-ib-kubernetes"),
-    ("nicFeatureDiscovery", "state-nic-feature-discovery"),
-    ("docaTelemetryService", "state-doca-telemetry-service"),
-)
-"""Sections of the spec that this version reads but cannot deploy, with upstream's state names."""
 
 ORDER: Final[tuple[str, ...]] = (
     "state-pod-security-policy",
@@ -75,4 +76,4 @@ DROPPED: Final[tuple[tuple[str, str, str], ...]] = (
 )
 """Sections that upstream has dropped: path below `spec`, the state that reports it, and what to tell the user."""
 
-__all__ = ["DROPPED", "NODE_ORDER", "ORDER", "STATES", "UNBUILT", "NotYet", "State", "Values"]
+__all__ = ["DROPPED", "NODE_ORDER", "ORDER", "STATES", "NotYet", "State", "Values"]

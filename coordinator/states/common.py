@@ -2,7 +2,9 @@
 
 import base64
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from coordinator.policy import ImageSpec, InvalidSpec, NicClusterPolicySpec, NodeAffinity
@@ -12,6 +14,7 @@ from coordinator.policy.json_text import json_object
 from coordinator.states import container_resources
 from coordinator.states.cluster import Cluster
 from coordinator.states.images import image_reference, pull_secrets
+from nicfleet import names
 
 Resources = Mapping[str, Mapping[str, str]]
 """A container's `resources`: requests and limits by resource name; empty for a container without a default."""
@@ -21,6 +24,10 @@ CONTROL_PLANE_TOLERATIONS: Final = (
     {"key": "node-role.kubernetes.io/master", "operator": "Exists", "effect": "NoSchedule"},
     {"key": "node-role.kubernetes.io/control-plane", "operator": "Exists", "effect": "NoSchedule"},
 )
+DRIVER_LOADED: Final = {names.NIC_LABEL: "true", names.WAIT_LABEL: "false"}
+"""Labels of the nodes with a NIC whose driver need not be waited for."""
+
+_SUBDOMAIN: Final = re.compile(r"(?=.{1,253}\Z)[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*")
 _PREFERRED_NODES: Final = [
     {
         "weight": 1,
@@ -70,6 +77,11 @@ def daemonset_affinity(spec: NicClusterPolicySpec) -> dict[str, Any]:
     return _affinity(spec.node_affinity)
 
 
+def node_selector(built_in: Mapping[str, str], cluster: Cluster) -> dict[str, str]:
+    """The component's own labels and the policy's, which win over an equal key."""
+    return {**built_in, **dict(sorted(cluster.scope.node_selector.items()))}
+
+
 def deployment_tolerations(
     spec: NicClusterPolicySpec, built_in: Sequence[Mapping[str, str]]
 ) -> list[Mapping[str, Any]]:
@@ -109,6 +121,21 @@ def resources(field: str, image: ImageSpec, defaults: Mapping[str, Resources]) -
 def config_hash(text: str) -> str:
     """Base64 of the SHA-256 of a configuration: on a pod template it rolls the pods when, and only when, it changes."""
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def data_hash(data: Mapping[str, str]) -> str:
+    """The same of a whole ConfigMap's data."""
+    return config_hash(json.dumps(data, sort_keys=True))
+
+
+def name_problems(field: str, name: str, kind: str) -> Iterator[InvalidSpec]:
+    """What keeps a name from being that of an object: the API server takes it in a pod, and nothing ever has it."""
+    if _SUBDOMAIN.fullmatch(name) is None:
+        yield InvalidSpec(
+            field,
+            f"is {name[:80]!r}, which no {kind} can have as its name",
+            "use at most 253 lower-case letters, digits, '-' and '.', beginning and ending with a letter or digit",
+        )
 
 
 def check_json_object(field: str, text: str) -> None:

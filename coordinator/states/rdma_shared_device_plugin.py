@@ -1,29 +1,35 @@
 """state-RDMA-device-plugin: lets pods share RDMA devices."""
 
+import re
 from typing import Final
 
+from coordinator.plugins import rdma_config
 from coordinator.policy import NicClusterPolicySpec
-from coordinator.states import common
-from coordinator.states.cluster import Cluster
+from coordinator.states import device_plugin
+from coordinator.states.cluster import Cluster, Scope
 from coordinator.states.state import State, Values
 
-FIELD: Final = "spec.rdmaSharedDevicePlugin"
+PLUGIN: Final = device_plugin.Plugin(
+    field="spec.rdmaSharedDevicePlugin",
+    container="rdma-shared-dp",
+    config_map="rdma-devices",
+    problems=rdma_config.problems,
+    cautions=rdma_config.cautions,
+    cdi_since="v1.4.0",
+    before_cdi=re.compile(r"v?1\.[0-3](?!\d)"),
+)
 
 
 def _values(spec: NicClusterPolicySpec, cluster: Cluster) -> Values | None:
-    plugin = spec.rdma_shared_device_plugin
-    if plugin is None:
-        return None
-    if plugin.config is not None:
-        common.check_json_object(f"{FIELD}.config", plugin.config)
-    return common.component_values(FIELD, plugin, spec, cluster, {"rdma-shared-dp": {}}) | {
-        "tolerations": common.daemonset_tolerations(spec),
-        "affinity": common.daemonset_affinity(spec),
-        # Without a configuration the DaemonSet waits for a ConfigMap of that name that the user makes.
-        "config": plugin.config,
-        "config_hash": None if plugin.config is None else common.config_hash(plugin.config),
-        "use_cdi": bool(plugin.use_cdi),
-    }
+    return device_plugin.values(PLUGIN, spec.rdma_shared_device_plugin, spec, cluster)
+
+
+def _caveats(spec: NicClusterPolicySpec, cluster: Cluster) -> tuple[str, ...]:
+    return device_plugin.caveats(PLUGIN, spec.rdma_shared_device_plugin, cluster)
+
+
+def _reads(spec: NicClusterPolicySpec, scope: Scope) -> tuple[str, ...]:
+    return device_plugin.reads(PLUGIN, spec.rdma_shared_device_plugin, scope)
 
 
 STATE: Final = State(
@@ -32,4 +38,6 @@ STATE: Final = State(
     "rdma-shared-device-plugin",
     per_node=True,
     values=_values,
+    caveats=_caveats,
+    reads=_reads,
 )

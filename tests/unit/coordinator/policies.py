@@ -1,5 +1,6 @@
 """Small policies and clusters for tests of desired objects."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -34,3 +35,10 @@ def node_policy(name: str, selector: dict[str, str] | None = None, **sections: A
 
 def image(name: str = "doca-driver", **fields: Any) -> dict[str, Any]:
     return {"image": name, "repository": "nvcr.io/nvidia/mellanox", "version": "25.07-0.9.7.0-0"} | fields
+
+
+def rdma_config(resource: str) -> str:
+    """A configuration of the RDMA shared device plugin."""
+    return json.dumps(
+        {"configList": [{"resourceName": resource, "rdmaHcaMax": 63, "selectors": {"vendors": ["15b3"]}}]}
+    )

@@ -11,7 +11,7 @@ from coordinator.objects.render import Obj, Renderer
 from coordinator.policy import NicClusterPolicy
 from coordinator.states import ORDER, STATES
 from nicfleet import names
-from tests.unit.coordinator.policies import POOL, ROOT, TEMPLATES, cluster, image, policy
+from tests.unit.coordinator.policies import POOL, ROOT, TEMPLATES, cluster, image, policy, rdma_config
 
 render = Renderer(TEMPLATES)
 
@@ -84,7 +84,7 @@ def test_hash_is_the_same_on_every_run() -> None:
     ("changed", "expected"),
     [
         pytest.param(
-            {"rdmaSharedDevicePlugin": image(config='{"a": 2}')},
+            {"rdmaSharedDevicePlugin": image(config=rdma_config("b"))},
             {("ConfigMap", "rdma-devices"), ("DaemonSet", "rdma-shared-dp-ds")},
             id="device-plugin-config",
         ),
@@ -98,7 +98,7 @@ def test_hash_is_the_same_on_every_run() -> None:
 def test_a_change_reaches_the_objects_it_concerns_and_no_other(
     changed: dict[str, Any], expected: set[tuple[str, str]]
 ) -> None:
-    before = {"ofedDriver": image(), "rdmaSharedDevicePlugin": image(config='{"a": 1}')}
+    before = {"ofedDriver": image(), "rdmaSharedDevicePlugin": image(config=rdma_config("a"))}
     old = hashes(desired(policy(**before), cluster(POOL), render))
     new = hashes(desired(policy(**(before | changed)), cluster(POOL), render))
     assert {key for key in old if new[key] != old[key]} == expected
@@ -110,8 +110,8 @@ def test_config_rolls_the_pods_that_read_it() -> None:
         annotations: Obj = only(found["state-RDMA-device-plugin"], "DaemonSet")["spec"]["template"]["metadata"]
         return annotations
 
-    assert template('{"a": 1}') == template('{"a": 1}')
-    assert template('{"a": 1}') != template('{"a": 2}')
+    assert template(rdma_config("a")) == template(rdma_config("a"))
+    assert template(rdma_config("a")) != template(rdma_config("b"))
 
 
 def test_installer_and_daemon_of_multus_run_one_image() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from coordinator.policy import ImageSpec, InvalidSpec
-from coordinator.states import STATES, State, common, nic_configuration_operator
+from coordinator.states import STATES, State, common, ib_kubernetes, nic_configuration_operator
 from tests.unit.coordinator.policies import POOL, cluster, image, spec
 
 DEFAULTS: dict[str, common.Resources] = {"main": {"requests": {"cpu": "100m"}}, "side": {}}
@@ -189,6 +189,37 @@ def test_json_errors_name_the_place(text: str, sentence: str) -> None:
             "spec.spectrumXOperator.xPlane.version gives the tag 'not a tag'",
             id="xplane-tag",
         ),
+        pytest.param(
+            {"sriovDevicePlugin": image(config="{")},
+            "spec.sriovDevicePlugin.config is not valid JSON at line 1, column 2",
+            id="sriov-config",
+        ),
+        pytest.param(
+            {"rdmaSharedDevicePlugin": image(config='{"configList": []}')},
+            "spec.rdmaSharedDevicePlugin.config configList is empty: ",
+            id="device-plugin-config-without-resource",
+        ),
+        pytest.param(
+            {"rdmaSharedDevicePlugin": image(version="v1.3.2", useCdi=True)},
+            "spec.rdmaSharedDevicePlugin.useCdi is true, and version v1.3.2 of the plugin knows no CDI: use v1.4.0 or "
+            "later, or set useCdi to false",
+            id="rdma-before-cdi",
+        ),
+        pytest.param(
+            {"global": {"version": "v3.5.1"}, "sriovDevicePlugin": image(version=None, useCdi=True)},
+            "spec.sriovDevicePlugin.useCdi is true, and version v3.5.1 of the plugin knows no CDI: use v3.6.0",
+            id="sriov-before-cdi-by-the-global-version",
+        ),
+        pytest.param(
+            {"docaTelemetryService": image(config={})},
+            "spec.docaTelemetryService.config.fromConfigMap is missing: name a ConfigMap, or remove config",
+            id="telemetry-without-config-map",
+        ),
+        pytest.param(
+            {"docaTelemetryService": image(config={"fromConfigMap": "My_Config"})},
+            "spec.docaTelemetryService.config.fromConfigMap is 'My_Config', which no ConfigMap can have as its name",
+            id="telemetry-config-map-name",
+        ),
     ],
 )
 def test_mistakes_end_in_one_sentence(sections: dict[str, Any], sentence: str) -> None:
@@ -279,3 +310,100 @@ def test_what_has_no_effect_or_no_future_is_told(sections: dict[str, Any], sente
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state.name)
 def test_a_section_that_is_absent_has_no_caveats(state: State) -> None:
     assert state.caveats(spec(), cluster()) == ()
+
+
+GUIDS: Any = {
+    "pKeyGUIDPoolRangeStart": "02:00:00:00:00:00:00:00",
+    "pKeyGUIDPoolRangeEnd": "02:FF:FF:FF:FF:FF:FF:FF",
+    "ufmSecret": "ufm",
+}
+START, END = "spec.ibKubernetes.pKeyGUIDPoolRangeStart", "spec.ibKubernetes.pKeyGUIDPoolRangeEnd"
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentences"),
+    [
+        pytest.param(
+            {"pKeyGUIDPoolRangeStart": None, "pKeyGUIDPoolRangeEnd": None, "ufmSecret": None},
+            [
+                f"{START} is missing: set it, for example to 02:00:00:00:00:00:00:00",
+                f"{END} is missing: set it, for example to 02:FF:FF:FF:FF:FF:FF:FF",
+                "spec.ibKubernetes.ufmSecret is missing: name the Secret with the access data of UFM",
+            ],
+            id="all-that-is-needed",
+        ),
+        pytest.param(
+            {"pKeyGUIDPoolRangeStart": "02:00:00:00:00:00:00", "pKeyGUIDPoolRangeEnd": "0200000000000001"},
+            [
+                f"{START} is '02:00:00:00:00:00:00', which is no GUID: write eight bytes in hex, as "
+                "02:00:00:00:00:00:00:00",
+                f"{END} is '0200000000000001', which is no GUID: write eight bytes in hex, as 02:FF:FF:FF:FF:FF:FF:FF",
+            ],
+            id="both-are-told",
+        ),
+        pytest.param(
+            {"pKeyGUIDPoolRangeStart": "02:00:00:00:00:00:00:00\n"},
+            [
+                f"{START} is '02:00:00:00:00:00:00:00\\n', which is no GUID: write eight bytes in hex, as "
+                "02:00:00:00:00:00:00:00"
+            ],
+            id="a-line-break-after-it",
+        ),
+        pytest.param(
+            {"pKeyGUIDPoolRangeStart": "02:ff:00:00:00:00:00:00", "pKeyGUIDPoolRangeEnd": "02:FE:00:00:00:00:00:00"},
+            [
+                f"{END} is 02:FE:00:00:00:00:00:00, not more than the start of the pool, 02:ff:00:00:00:00:00:00: "
+                "raise it or lower the start"
+            ],
+            id="the-wrong-way-round",
+        ),
+        pytest.param(
+            {"pKeyGUIDPoolRangeStart": "02:FF:FF:FF:FF:FF:FF:FF"},
+            [
+                f"{END} is 02:FF:FF:FF:FF:FF:FF:FF, not more than the start of the pool, 02:FF:FF:FF:FF:FF:FF:FF: "
+                "raise it or lower the start"
+            ],
+            id="equal",
+        ),
+        pytest.param(
+            {"pKeyGUIDPoolRangeStart": "00:00:00:00:00:00:00:00", "pKeyGUIDPoolRangeEnd": "FF:FF:FF:FF:FF:FF:FF:FF"},
+            [
+                f"{START} is zero, which is no GUID: use 00:00:00:00:00:00:00:01 or more",
+                f"{END} is the largest number, which is no GUID: use FF:FF:FF:FF:FF:FF:FF:FE or less",
+            ],
+            id="what-the-component-ends-at",
+        ),
+        pytest.param(
+            {"periodicUpdateSeconds": 0},
+            ["spec.ibKubernetes.periodicUpdateSeconds is 0, at which the component ends: use 1 or more"],
+            id="no-period",
+        ),
+        pytest.param(
+            {"ufmSecret": "UFM"},
+            [
+                "spec.ibKubernetes.ufmSecret is 'UFM', which no Secret can have as its name: use at most 253 "
+                "lower-case letters, digits, '-' and '.', beginning and ending with a letter or digit"
+            ],
+            id="no-name-of-a-secret",
+        ),
+    ],
+)
+def test_all_that_is_wrong_with_ib_kubernetes_is_told(fields: dict[str, Any], sentences: list[str]) -> None:
+    with pytest.raises(InvalidSpec) as raised:
+        ib_kubernetes.STATE.values(spec(ibKubernetes=image(**GUIDS | fields)), cluster())
+    assert [problem.sentence for problem in raised.value.each] == sentences
+
+
+@pytest.mark.parametrize(
+    ("version", "command"),
+    [
+        pytest.param("v1.0.2", "/usr/bin/ib-kubernetes", id="1.0"),
+        pytest.param("v1.1.0", "/ib-kubernetes", id="1.1"),
+        pytest.param("1.01", "/ib-kubernetes", id="another-number"),
+        pytest.param("network-operator-v25.7.0", "/ib-kubernetes", id="mirror"),
+    ],
+)
+def test_where_ib_kubernetes_has_its_program(version: str, command: str) -> None:
+    values = ib_kubernetes.STATE.values(spec(ibKubernetes=image(version=version, **GUIDS)), cluster())
+    assert values is not None
+    assert values["command"] == command
