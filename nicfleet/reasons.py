@@ -59,6 +59,12 @@ class Reason(StrEnum):
     NfsRdmaOnNvme = "NfsRdmaOnNvme"
     GpuDirectStale = "GpuDirectStale"
 
+    # What the nodes offer of the device plugins' resources.
+    ResourceMissing = "ResourceMissing"
+    ResourceUnmatched = "ResourceUnmatched"
+    ResourceOverlap = "ResourceOverlap"
+    VfGuidZero = "VfGuidZero"
+
     # Nodes and agents.
     NodeNotReported = "NodeNotReported"
     NodeSilent = "NodeSilent"

@@ -89,7 +89,7 @@ def sriov_criteria(selector: Selector) -> list[Criterion]:
     if selector.pkeys:
         criteria.append(Criterion(Step.PKEY, pkey, _pkey_text, selector.pkeys))
     if selector.is_rdma:
-        criteria.append(Criterion(Step.RDMA_DEVICE, _has_rdma, _nothing))
+        criteria.append(Criterion(Step.IS_RDMA, _has_rdma, lambda c: c.driver or NONE))
     if selector.vdpa_type:
         criteria.append(Criterion(Step.VDPA, lambda _: None, _nothing, (selector.vdpa_type,)))
     return [*criteria, _BOUND, _WITHOUT_VFS, _BESIDE_DEFAULT_ROUTE]

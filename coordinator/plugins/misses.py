@@ -12,6 +12,9 @@ from coordinator.plugins.values import is_address
 _MOST_WANTED: Final = 3
 _PLAIN: Final = re.compile(r"[\w.:#,+@/-]{1,60}", re.ASCII)
 
+_MODULES: Final = {"rdma_cm": "rdma_ucm", "umad": "ib_umad", "uverbs": "ib_uverbs"}
+"""What makes which character device."""
+
 
 def sentence(miss: Miss) -> str:
     """The reason, in small letters and without a stop."""
@@ -22,9 +25,7 @@ def sentence(miss: Miss) -> str:
 
 def _differs(miss: Miss) -> str:
     """A selector wants something else than there is."""
-    has = "has" if miss.functions == 1 else "have"
-    text = f"{_functions(miss)} that come{_s(miss)} nearest {has} {miss.step} {_listed(miss.found)}, not"
-    text += f" {_listed(miss.wanted)}"
+    text = f"{_nearest(miss)} {miss.step} {_listed(miss.found)}, not {_listed(miss.wanted)}"
     if miss.step in (Step.VENDOR, Step.DEVICE) and any(map(is_address, miss.wanted)):
         text += " (a PCI address, where an ID belongs)"
     return text
@@ -36,21 +37,22 @@ def _pf(miss: Miss) -> str:
     return _differs(miss)
 
 
+def _is_rdma(miss: Miss) -> str:
+    return f"{_nearest(miss)} no RDMA device with driver {_listed(miss.found)}"
+
+
 def _no_driver(miss: Miss) -> str:
-    return f"{_functions(miss)} that match{_es(miss)} {_have(miss)} no driver bound"
+    return f"{_matching(miss, 'has', 'have')} no driver bound"
 
 
 def _rdma_device(miss: Miss) -> str:
-    return f"{_functions(miss)} that match{_es(miss)} {_have(miss)} no RDMA device; is mlx5_ib loaded?"
+    return f"{_matching(miss, 'has', 'have')} no RDMA device; is mlx5_ib loaded?"
 
 
 def _char_devices(miss: Miss) -> str:
     missing = sorted({name for names in miss.found for name in names.split(", ")} - {"…"})
-    modules = {"rdma_cm": "rdma_ucm", "umad": "ib_umad", "uverbs": "ib_uverbs"}
-    return (
-        f"{_functions(miss)} that match{_es(miss)} lack{_s(miss)} the character devices {', '.join(missing)}; "
-        f"load {', '.join(modules[name] for name in missing)}"
-    )
+    lacking = f"{_matching(miss, 'lacks', 'lack')} the character devices {', '.join(missing)}"
+    return f"{lacking}; load {', '.join(_MODULES[name] for name in missing)}"
 
 
 def _exclusive_mode(miss: Miss) -> str:
@@ -73,6 +75,7 @@ _SENTENCES: Final[Mapping[Step, Callable[[Miss], str]]] = {
     Step.PF_NAME: _pf,
     Step.PF_ADDRESS: _pf,
     Step.NO_DRIVER: _no_driver,
+    Step.IS_RDMA: _is_rdma,
     Step.RDMA_DEVICE: _rdma_device,
     Step.CHAR_DEVICES: _char_devices,
     Step.EXCLUSIVE_MODE: _exclusive_mode,
@@ -82,20 +85,16 @@ _SENTENCES: Final[Mapping[Step, Callable[[Miss], str]]] = {
 }
 
 
-def _functions(miss: Miss) -> str:
-    return "the function" if miss.functions == 1 else f"the {miss.functions} functions"
+def _nearest(miss: Miss) -> str:
+    if miss.functions == 1:
+        return "the function that comes nearest has"
+    return f"the {miss.functions} functions that come nearest have"
 
 
-def _have(miss: Miss) -> str:
-    return "has" if miss.functions == 1 else "have"
-
-
-def _s(miss: Miss) -> str:
-    return "s" if miss.functions == 1 else ""
-
-
-def _es(miss: Miss) -> str:
-    return "es" if miss.functions == 1 else ""
+def _matching(miss: Miss, verb: str, plural: str) -> str:
+    if miss.functions == 1:
+        return f"the function that matches {verb}"
+    return f"the {miss.functions} functions that match {plural}"
 
 
 def _listed(values: tuple[str, ...]) -> str:

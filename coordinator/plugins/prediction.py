@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 
 class Step(StrEnum):
@@ -20,6 +21,7 @@ class Step(StrEnum):
     LINK_TYPE = "link type"
     DDP_PROFILE = "DDP profile"
     PKEY = "P_Key"
+    IS_RDMA = "RDMA"
     VDPA = "vDPA"
     NO_DRIVER = "no driver"
     RDMA_DEVICE = "RDMA device"
@@ -30,8 +32,8 @@ class Step(StrEnum):
     DEFAULT_ROUTE = "default route"
 
 
-UNUSABLE = frozenset({Step.RDMA_DEVICE, Step.CHAR_DEVICES, Step.EXCLUSIVE_MODE})
-"""The selectors take functions, and the node's driver makes them useless."""
+UNUSABLE: Final = frozenset({Step.CHAR_DEVICES, Step.EXCLUSIVE_MODE})
+"""The selectors take functions, and how the node's driver is loaded keeps the plugin from offering them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Predictions, each made once: for a fleet of like machines a change of configuration costs one of each kind."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Final, Generic, TypeVar
 
 from coordinator.fleet.plugin_view import PluginView
@@ -16,6 +17,12 @@ V = TypeVar("V")
 
 _MOST_KEPT: Final = 10_000
 _MOST_CONFIGS: Final = 100
+
+_REGISTERING: Final = timedelta(seconds=30)
+"""For a plugin to register and the kubelet to write its Node, with time to spare."""
+
+_LONGEST: Final = 3600
+"""Seconds of an interval; a longer one is not waited for."""
 
 
 class Predictions:
@@ -37,12 +44,23 @@ class Predictions:
         """The next answer costs nothing."""
         return (rdma, sriov, view.digest) in self._nodes
 
+    def grace(self, rdma: str | None) -> timedelta:
+        """How long a node may offer less than is predicted before that means anything.
+
+        The RDMA plugin looks at the devices again in an interval of its own; the SR-IOV plugin, only at its start.
+        """
+        config = None if rdma is None else self._rdma_config(rdma)
+        return _REGISTERING + timedelta(seconds=0 if config is None else min(config.interval, _LONGEST))
+
     def _predict(self, view: PluginView, rdma: str | None, sriov: str | None) -> NodePrediction:
         return predict(
             view.host(),
-            None if rdma is None else self._rdma.get(rdma, lambda: _usable(rdma_config.parse, rdma)),
+            None if rdma is None else self._rdma_config(rdma),
             None if sriov is None else self._sriov.get(sriov, lambda: _usable(sriov_config.parse, sriov)),
         )
+
+    def _rdma_config(self, text: str) -> RdmaConfig | None:
+        return self._rdma.get(text, lambda: _usable(rdma_config.parse, text))
 
 
 class _Recent(Generic[K, V]):

@@ -11,6 +11,7 @@ from coordinator.fleet.facts import Facts
 from coordinator.labels.wait import DriverRequest
 from coordinator.nodes import KubeNode
 from coordinator.objects.scheduling import Placement
+from coordinator.plugins.prediction import Overlap, Resources
 from coordinator.workloads import Pod, Workload
 from nicfleet.names import NIC_LABEL
 from nicfleet.reasons import Finding
@@ -87,6 +88,18 @@ class LiveWorkload:
 
 
 @dataclass(frozen=True, slots=True)
+class ResourceView:
+    """What a device plugin should offer by the evidence of the agents, on the nodes where it runs and they are live."""
+
+    predicted: Mapping[str, Resources]
+    """By node."""
+    overlaps: Mapping[str, tuple[Overlap, ...]] = field(default_factory=dict)
+    """By node, the functions that the other plugin offers too."""
+    overdue: frozenset[str] = frozenset()
+    """Nodes that have offered less for longer than a plugin and a kubelet need."""
+
+
+@dataclass(frozen=True, slots=True)
 class StateView:
     """One state of the policy at the moment of judging."""
 
@@ -111,3 +124,5 @@ class StateView:
     """Of the driver's own state: the nodes that belong in its pools. There may be none, and then no workload."""
     caveats: tuple[str, ...] = ()
     """What the policy asks of this state and does not get."""
+    resources: ResourceView | None = None
+    """Of a device plugin's state, once its configuration is known."""

@@ -6,7 +6,7 @@ The first finding of a state's chain is its condition; the notes go beside it, w
 from collections.abc import Callable
 from typing import Final
 
-from coordinator.verdicts.checks import driver, objects, workloads
+from coordinator.verdicts.checks import driver, objects, resources, workloads
 from coordinator.verdicts.view import StateView
 from nicfleet.reasons import Finding
 
@@ -29,6 +29,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     workloads.waiting_for_driver,
     driver.evidence_contradicts,
     driver.registration_directory_missing,
+    resources.resource_missing,
 )
 
 NOTES: Final[tuple[Check, ...]] = (
@@ -39,4 +40,7 @@ NOTES: Final[tuple[Check, ...]] = (
     driver.nfs_rdma_on_nvme,
     driver.devices_unfit,
     driver.version_unchecked,
+    resources.resource_unmatched,
+    resources.resource_overlap,
+    resources.vf_guid_zero,
 )

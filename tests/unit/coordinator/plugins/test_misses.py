@@ -42,6 +42,11 @@ from coordinator.plugins.prediction import Miss, Step
         ),
         pytest.param(Miss(Step.NO_DRIVER, 1), "the function that matches has no driver bound", id="driver"),
         pytest.param(
+            Miss(Step.IS_RDMA, 4, (), ("vfio-pci",)),
+            "the 4 functions that come nearest have no RDMA device with driver vfio-pci",
+            id="is-rdma",
+        ),
+        pytest.param(
             Miss(Step.RDMA_DEVICE, 2),
             "the 2 functions that match have no RDMA device; is mlx5_ib loaded?",
             id="rdma-device",

@@ -297,7 +297,7 @@ def test_sriov_gives_a_unit_for_each_function(inventory: Inventory, selectors: o
         pytest.param(
             node(pf(0, vf(0, driver="vfio-pci", rdma_devices=()))),
             {"devices": ["101e"], "isRdma": True},
-            Miss(Step.RDMA_DEVICE, 1),
+            Miss(Step.IS_RDMA, 1, (), ("vfio-pci",)),
             id="no-rdma-under-another-driver",
         ),
         pytest.param(node(pf(0, vf(0, driver=None))), {"devices": ["101e"]}, Miss(Step.NO_DRIVER, 1), id="no-driver"),

@@ -1,6 +1,9 @@
 """A prediction is made once for all nodes that are alike."""
 
 import json
+from datetime import timedelta
+
+import pytest
 
 from coordinator.fleet.plugin_view import PluginView, plugin_view
 from coordinator.plugins.prediction import NodePrediction, Prediction
@@ -29,6 +32,25 @@ def test_each_configuration_is_of_a_plugin_that_runs_there() -> None:
 
 def test_of_an_unusable_configuration_nothing_is_predicted() -> None:
     assert Predictions().of(TWO, "{", "[]") == NodePrediction()
+
+
+@pytest.mark.parametrize(
+    ("interval", "seconds"),
+    [
+        pytest.param({}, 90, id="own"),
+        pytest.param({"periodicUpdateInterval": 300}, 330, id="given"),
+        pytest.param({"periodicUpdateInterval": 0}, 30, id="never"),
+        pytest.param({"periodicUpdateInterval": 10**18}, 3630, id="immense"),
+    ],
+)
+def test_the_rdma_plugin_has_until_its_next_look(interval: dict[str, int], seconds: int) -> None:
+    config = json.dumps(json.loads(RDMA) | interval)
+
+    assert Predictions().grace(config) == timedelta(seconds=seconds)
+
+
+def test_the_sriov_plugin_looks_once() -> None:
+    assert Predictions().grace(None) == timedelta(seconds=30)
 
 
 def test_like_nodes_and_later_passes_cost_nothing() -> None:
