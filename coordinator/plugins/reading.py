@@ -176,5 +176,5 @@ def caveats(reading: Reading) -> tuple[str, ...]:
 
 def shown(value: object) -> str:
     """A user's value for a sentence: as JSON, cut to a bearable length."""
-    text = json.dumps(value)
+    text = json.dumps(value).replace("\x7f", r"\u007f")
     return text if len(text) <= _MOST_SHOWN else text[: _MOST_SHOWN - 1] + "…"
