@@ -13,6 +13,8 @@ from datetime import datetime, timedelta
 from itertools import chain
 from typing import Final
 
+from coordinator.admission.conflicts import by_state
+from coordinator.admission.conflicts import conflicts as conflicts_between
 from coordinator.driver_pods import DriverPods
 from coordinator.fleet.fleet import Fleet
 from coordinator.fleet.views import PolicyStatus, StateStatus
@@ -119,7 +121,9 @@ class Reconciler:
     async def _pass(self, intake: Intake) -> float | None:
         deps = self._deps
         settled = deps.fleet.settled(deps.clock())  # of the moment that the plan is made from: a pass takes a while
-        world = World(intake.served, deps.views.all(), self._workloads())
+        nodes = deps.views.all()
+        conflicts = by_state(conflicts_between(intake.served, [node.kube for node in nodes.values()]))
+        world = World(intake.served, nodes, self._workloads(), conflicts)
         unknown = bool(intake.unreadable or intake.leaving or self._orphaned)
         deps.on_wishes(DriverWishes.of(world, unknown=unknown))
         planned = plan(world, deps.cluster([policy.spec for policy in intake.served]), deps.render)

@@ -196,6 +196,7 @@ def state_views(
                 supported_systems=DRIVER_SYSTEMS if driver else (),
                 driver_placement=planned.driver_placement if driver else None,
                 caveats=state.caveats,
+                own_versions=state.own,
             )
         )
     order = NODE_ORDER if planned.policy.scope.name_suffix else ORDER

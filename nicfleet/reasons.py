@@ -23,6 +23,7 @@ class Reason(StrEnum):
     InvalidSpec = "InvalidSpec"
     NotSupported = "NotSupported"
     NotYetKnown = "NotYetKnown"
+    VersionNotGlobal = "VersionNotGlobal"
     PolicyConflict = "PolicyConflict"
     PolicyIgnored = "PolicyIgnored"
     NoMatchingNodes = "NoMatchingNodes"

@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 from coordinator.kube.objects import Ref, ref_of
@@ -16,6 +16,7 @@ from coordinator.objects.render import Obj
 from coordinator.policy import InvalidSpec, NicClusterPolicySpec, ObjectMeta
 from coordinator.states import STATES, NotYet, State, Values
 from coordinator.states.cluster import Cluster
+from coordinator.states.images import own_versions
 from nicfleet import names
 from nicfleet.reasons import Finding, Reason
 
@@ -47,12 +48,14 @@ class StateObjects:
     objects   what should exist, in the order of applying; empty when not asked for
     problem   what keeps us from knowing: the user's mistake, mostly. What exists must then be left as it is
     caveats   sentences on what the policy asks for and does not get
+    own       images of a version that is not `spec.global`'s, each as "path is version"
     """
 
     asked: bool
     objects: tuple[Obj, ...] = ()
     problem: Finding | None = None
     caveats: tuple[str, ...] = ()
+    own: tuple[str, ...] = ()
 
 
 def desired(policy: Asking, cluster: Cluster, render: Render) -> dict[str, StateObjects]:
@@ -79,9 +82,7 @@ def desired_of_all(
     marked = {ref: _marked(made[0][1], [policy for policy, _ in made]) for ref, made in makers.items()}
     return [
         {
-            name: StateObjects(
-                state.asked, tuple(marked[ref_of(obj)] for obj in state.objects), state.problem, state.caveats
-            )
+            name: replace(state, objects=tuple(marked[ref_of(obj)] for obj in state.objects))
             for name, state in states.items()
         }
         for states in rendered
@@ -120,7 +121,9 @@ def _state_objects(state: State, spec: NicClusterPolicySpec, cluster: Cluster, r
         return StateObjects(asked=False)
     rendered = render(state.folder, {"ds_owner": cluster.scope.owner, **values})
     objects = tuple(_labelled(obj, state, cluster.scope.owner) for obj in rendered)
-    return StateObjects(asked=True, objects=objects, caveats=state.caveats(spec, cluster))
+    return StateObjects(
+        asked=True, objects=objects, caveats=state.caveats(spec, cluster), own=own_versions(state.field, spec)
+    )
 
 
 def _labelled(obj: Obj, state: State, owner: str) -> Obj:

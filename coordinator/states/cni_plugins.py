@@ -26,5 +26,5 @@ def _values(spec: NicClusterPolicySpec, cluster: Cluster) -> Values | None:
 
 
 STATE: Final = State(
-    "state-container-networking-plugins", "CNIPluginsReady", "cni-plugins", per_node=False, values=_values
+    "state-container-networking-plugins", "CNIPluginsReady", "cni-plugins", per_node=False, field=FIELD, values=_values
 )

@@ -83,6 +83,7 @@ STATE: Final = State(
     "DOCATelemetryServiceReady",
     "doca-telemetry-service",
     per_node=False,
+    field=FIELD,
     values=_values,
     caveats=_caveats,
     reads=_reads,

@@ -81,4 +81,6 @@ def _number(guid: str) -> int:
     return int(guid.replace(":", ""), 16)
 
 
-STATE: Final = State("state-ib-kubernetes", "IBKubernetesReady", "ib-kubernetes", per_node=False, values=_values)
+STATE: Final = State(
+    "state-ib-kubernetes", "IBKubernetesReady", "ib-kubernetes", per_node=False, field=FIELD, values=_values
+)

@@ -99,3 +99,22 @@ def pull_secrets(image: ImageSpec, spec: NicClusterPolicySpec) -> list[dict[str,
     """The pod's `imagePullSecrets`, in order and each once."""
     own = image.image_pull_secrets or (spec.global_ and spec.global_.image_pull_secrets) or ()
     return [{"name": name} for name in dict.fromkeys(own)]
+
+
+def own_versions(field: str, spec: NicClusterPolicySpec) -> tuple[str, ...]:
+    """Images of a section whose version is not that of `spec.global`, each as "path is version"."""
+    if spec.global_ is None or not spec.global_.version:
+        return ()
+    section: object = {"spec": spec.model_dump(by_alias=True, exclude_none=True)}
+    for part in field.split("."):
+        section = section.get(part) if isinstance(section, dict) else None
+    found = _versions(field, section)
+    return tuple(f"{path} is {version}" for path, version in found if version != spec.global_.version)
+
+
+def _versions(path: str, section: object) -> Iterator[tuple[str, str]]:
+    if isinstance(section, dict):
+        if "image" in section and section.get("version"):
+            yield f"{path}.version", section["version"]
+        for name, part in section.items():
+            yield from _versions(f"{path}.{name}", part)

@@ -25,4 +25,4 @@ def _values(spec: NicClusterPolicySpec, cluster: Cluster) -> Values | None:
     }
 
 
-STATE: Final = State("state-ipoib-cni", "IPoIBCNIReady", "ipoib-cni", per_node=False, values=_values)
+STATE: Final = State("state-ipoib-cni", "IPoIBCNIReady", "ipoib-cni", per_node=False, field=FIELD, values=_values)

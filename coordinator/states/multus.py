@@ -39,4 +39,4 @@ def _values(spec: NicClusterPolicySpec, cluster: Cluster) -> Values | None:
     }
 
 
-STATE: Final = State("state-multus-cni", "MultusCNIReady", "multus", per_node=False, values=_values)
+STATE: Final = State("state-multus-cni", "MultusCNIReady", "multus", per_node=False, field=FIELD, values=_values)

@@ -93,5 +93,6 @@ STATE: Final = State(
     "NICConfigurationOperatorReady",
     "nic-configuration-operator",
     per_node=False,
+    field=FIELD,
     values=_values,
 )

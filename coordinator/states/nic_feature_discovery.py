@@ -29,5 +29,6 @@ STATE: Final = State(
     "NICFeatureDiscoveryReady",
     "nic-feature-discovery",
     per_node=False,
+    field=FIELD,
     values=_values,
 )

@@ -52,4 +52,6 @@ def _caveats(spec: NicClusterPolicySpec, _: Cluster) -> tuple[str, ...]:
     return ("spec.nvIpam.config has no effect: make IPPool objects of its pools",)
 
 
-STATE: Final = State("state-nv-ipam-cni", "NVIPAMReady", "nv-ipam", per_node=False, values=_values, caveats=_caveats)
+STATE: Final = State(
+    "state-nv-ipam-cni", "NVIPAMReady", "nv-ipam", per_node=False, field=FIELD, values=_values, caveats=_caveats
+)

@@ -37,6 +37,7 @@ STATE: Final = State(
     "RDMASharedDevicePluginReady",
     "rdma-shared-device-plugin",
     per_node=True,
+    field=PLUGIN.field,
     values=_values,
     caveats=_caveats,
     reads=_reads,

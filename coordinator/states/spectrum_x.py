@@ -68,6 +68,7 @@ STATE: Final = State(
     "SpectrumXOperatorReady",
     "spectrum-x-operator",
     per_node=False,
+    field=FIELD,
     values=_values,
     caveats=_caveats,
 )

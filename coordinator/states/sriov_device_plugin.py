@@ -37,6 +37,7 @@ STATE: Final = State(
     "SRIOVDevicePluginReady",
     "sriov-device-plugin",
     per_node=True,
+    field=PLUGIN.field,
     values=_values,
     caveats=_caveats,
     reads=_reads,

@@ -24,6 +24,7 @@ class State:
     name       upstream's name, as in `status.appliedStates`
     condition  upstream's condition type; None where upstream has none
     folder     its folder under templates/
+    field      path of its section, as `spec.nvIpam`
     per_node   a NicNodePolicy can ask for it too; its objects then carry the label that tells the policies apart
     values     spec and cluster to template values, or None when the policy does not ask for it.
                Raises InvalidSpec for a user's mistake, and NotYet for what has to be known first.
@@ -34,6 +35,7 @@ class State:
     name: str
     condition: str | None
     folder: str
+    field: str
     per_node: bool
     values: Callable[[NicClusterPolicySpec, Cluster], Values | None]
     caveats: Callable[[NicClusterPolicySpec, Cluster], tuple[str, ...]] = lambda *_: ()

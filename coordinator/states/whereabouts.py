@@ -41,4 +41,6 @@ def _caveats(spec: NicClusterPolicySpec, _: Cluster) -> tuple[str, ...]:
     return (f"{FIELD} works as before, though upstream dropped it in 25.10: spec.nvIpam is recommended today",)
 
 
-STATE: Final = State("state-whereabouts-cni", None, "whereabouts", per_node=False, values=_values, caveats=_caveats)
+STATE: Final = State(
+    "state-whereabouts-cni", None, "whereabouts", per_node=False, field=FIELD, values=_values, caveats=_caveats
+)

@@ -124,5 +124,7 @@ class StateView:
     """Of the driver's own state: the nodes that belong in its pools. There may be none, and then no workload."""
     caveats: tuple[str, ...] = ()
     """What the policy asks of this state and does not get."""
+    own_versions: tuple[str, ...] = ()
+    """Images of another version than the policy's common one, each as "path is version"."""
     resources: ResourceView | None = None
     """Of a device plugin's state, once its configuration is known."""

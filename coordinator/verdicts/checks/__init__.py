@@ -34,6 +34,7 @@ CHECKS: Final[tuple[Check, ...]] = (
 
 NOTES: Final[tuple[Check, ...]] = (
     objects.accepted_without_effect,
+    objects.version_not_global,
     objects.no_matching_nodes,
     objects.nodes_left_out,
     driver.management_on_nic,

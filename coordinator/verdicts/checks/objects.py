@@ -28,6 +28,13 @@ def accepted_without_effect(view: StateView) -> Finding | None:
     return Finding(Reason.NotSupported, "; ".join(view.caveats)) if view.caveats else None
 
 
+def version_not_global(view: StateView) -> Finding | None:
+    """Values repeated in one component are forgotten when the common one is raised: a cluster upgraded by half."""
+    if not view.own_versions:
+        return None
+    return Finding(Reason.VersionNotGlobal, f"{', '.join(view.own_versions)}, and not the one of spec.global")
+
+
 def no_matching_nodes(view: StateView) -> Finding | None:
     """Nothing to do is not an error, but a user who expected something must read why."""
     for workload in view.workloads:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from coordinator.policy import ImageSpec, InvalidSpec
-from coordinator.states.images import image_reference, pull_secrets
+from coordinator.states.images import image_reference, own_versions, pull_secrets
 from tests.unit.coordinator.policies import image, spec
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
@@ -96,3 +96,27 @@ def test_pull_secrets(own: list[str], global_: list[str] | None, expected: list[
     policy = spec(**{"global": {"imagePullSecrets": global_}})
     found = pull_secrets(ImageSpec.model_validate(image(imagePullSecrets=own)), policy)
     assert found == [{"name": name} for name in expected]
+
+
+@pytest.mark.parametrize(
+    ("sections", "found"),
+    [
+        pytest.param({"nvIpam": image(version="v1")}, (), id="nothing-in-common"),
+        pytest.param({"global": {"version": "v1"}, "nvIpam": image(version=None)}, (), id="left-to-the-common-one"),
+        pytest.param({"global": {"version": "v1"}, "nvIpam": image(version="v1")}, (), id="the-same"),
+        pytest.param(
+            {"global": {"version": "v1"}, "nvIpam": image(version="v2")}, ("spec.nvIpam.version is v2",), id="another"
+        ),
+    ],
+)
+def test_own_versions(sections: dict[str, Any], found: tuple[str, ...]) -> None:
+    assert own_versions("spec.nvIpam", spec(**sections)) == found
+
+
+def test_both_images_of_the_nic_configuration_operator_count() -> None:
+    images = {"operator": image(version="v2"), "configurationDaemon": image(version="v3")}
+    asked = spec(**{"global": {"version": "v1"}, "nicConfigurationOperator": images})
+    assert own_versions("spec.nicConfigurationOperator", asked) == (
+        "spec.nicConfigurationOperator.operator.version is v2",
+        "spec.nicConfigurationOperator.configurationDaemon.version is v3",
+    )
