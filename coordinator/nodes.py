@@ -20,6 +20,7 @@ class KubeNode:
     `others` maps a label key to the managers, other than ours, that own it too; `nfd_keys` are the label keys that
     NFD's annotations claim, in full form; of both, only the keys on our list. `allocatable` are the units of each
     extended resource (those with a domain, "rdma/hca_shared"): they change when a device plugin registers or goes.
+    `runtime` is the container runtime without its version: containerd, cri-o, docker.
     """
 
     name: str
@@ -33,4 +34,5 @@ class KubeNode:
     taints: tuple[Taint, ...] = ()
     internal_ips: tuple[str, ...] = ()
     architecture: str = ""
+    runtime: str = ""
     allocatable: Mapping[str, int] = field(default_factory=dict)

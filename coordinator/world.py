@@ -14,15 +14,15 @@ from coordinator.labels.wait import DriverRequest, Unasked
 from coordinator.nodes import KubeNode
 from coordinator.objects.desired import Render, StateObjects, desired_of_all, section
 from coordinator.objects.outcome import Action, Outcome
-from coordinator.objects.pools import UnlabelledNode, driver_placement, driver_pod, pools_of
+from coordinator.objects.pools import UnlabelledNode, driver_placement, driver_pod, live_pools, pools_of
 from coordinator.objects.scheduling import Placement, keeps, place
 from coordinator.objects.served import Owner, ServedPolicy
 from coordinator.policy import NicClusterPolicySpec
 from coordinator.states import DROPPED, NODE_ORDER, ORDER
-from coordinator.states.cluster import Cluster, NodePool, Scope
+from coordinator.states.cluster import Cluster, NodePool
 from coordinator.verdicts.view import LiveWorkload, NodeView, StateView
 from coordinator.workloads import Pod, Workload
-from nicfleet.names import ARCH_LABEL, OS_ID_LABEL, WAIT_LABEL
+from nicfleet.names import OS_ID_LABEL, WAIT_LABEL
 from nicfleet.reasons import Finding
 
 DRIVER_STATE: Final = "state-OFED"
@@ -113,7 +113,7 @@ def _plan(
 def _pools(
     policy: ServedPolicy, nodes: Iterable[KubeNode], workloads: Mapping[Ref, Workload]
 ) -> tuple[tuple[NodePool, ...], tuple[UnlabelledNode, ...]]:
-    return pools_of(policy.spec, policy.scope, nodes, _holders(workloads, policy.scope))
+    return pools_of(policy.spec, policy.scope, nodes, live_pools(workloads.values(), policy.scope))
 
 
 def driver_request(spec: NicClusterPolicySpec) -> DriverRequest | Unasked:
@@ -261,14 +261,3 @@ def _dropped(world: World, spec: NicClusterPolicySpec) -> Iterator[StateView]:
     for path, name, sentence in DROPPED:
         if section(spec, path) is not None:
             yield StateView(name, asked=False, nodes=world.nodes, caveats=(sentence,))
-
-
-def _holders(workloads: Mapping[Ref, Workload], scope: Scope) -> dict[str, str]:
-    """Which architecture has which pool name, as the driver's DaemonSets in the cluster say."""
-    holders = {}
-    for ref, workload in workloads.items():
-        selector = (workload.template.get("spec") or {}).get("nodeSelector") or {}
-        end = f"{scope.hash_suffix}-ds"
-        if ref.name.startswith("mofed-") and ref.name.endswith(end) and ARCH_LABEL in selector:
-            holders[ref.name.removeprefix("mofed-").removesuffix(end)] = selector[ARCH_LABEL]
-    return holders

@@ -43,6 +43,8 @@ SRIOV_CONFIGURED_LABEL: Final = NFD + "network-sriov.configured"
 OS_ID_LABEL: Final = NFD + "system-os_release.ID"
 OS_VERSION_LABEL: Final = NFD + "system-os_release.VERSION_ID"
 KERNEL_LABEL: Final = NFD + "kernel-version.full"
+OSTREE_LABEL: Final = NFD + "system-os_release.OSTREE_VERSION"
+"""RHCOS's version. Read only: NFD sets it."""
 ARCH_LABEL: Final = "kubernetes.io/arch"
 
 WAIT_LABEL: Final = "network.nvidia.com/operator.mofed.wait"

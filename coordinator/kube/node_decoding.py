@@ -82,6 +82,7 @@ class _Address(_Partial, frozen=True):
 
 class _NodeInfo(_Partial, frozen=True):
     architecture: str = ""
+    container_runtime_version: str = ""
 
 
 class _Status(_Partial, frozen=True):
@@ -117,6 +118,7 @@ def decode_node(raw: bytes | msgspec.Raw) -> KubeNode:
         taints=tuple(Taint(taint.key, taint.value, taint.effect) for taint in node.spec.taints or ()),
         internal_ips=tuple(a.address for a in status.addresses or () if a.type == "InternalIP"),
         architecture=status.node_info.architecture or labels.get(names.ARCH_LABEL, ""),
+        runtime=intern(status.node_info.container_runtime_version.partition("://")[0]),
         allocatable=_extended(status.allocatable or {}),
     )
 

@@ -15,6 +15,7 @@ from coordinator.objects.scheduling import Placement, keeps, place
 from coordinator.policy import NicClusterPolicySpec
 from coordinator.states import common
 from coordinator.states.cluster import NodePool, Scope
+from coordinator.workloads import Workload
 from nicfleet import names
 
 POOL_LABELS: Final = (names.OS_ID_LABEL, names.OS_VERSION_LABEL, names.ARCH_LABEL, names.KERNEL_LABEL)
@@ -30,18 +31,39 @@ class UnlabelledNode:
     label: str
 
 
+@dataclass(frozen=True, slots=True)
+class LivePool:
+    """A pool as the driver's DaemonSet in the cluster serves it: for which architecture, with which images by
+    container. The architecture is empty where upstream's operator made it."""
+
+    arch: str
+    images: Mapping[str, str]
+
+
+def live_pools(workloads: Iterable[Workload], scope: Scope) -> dict[str, LivePool]:
+    """The pools that the policy of this scope has in the cluster, by name."""
+    start, end = "mofed-", f"{scope.hash_suffix}-ds"
+    found = {}
+    for workload in workloads:
+        if workload.kind == "DaemonSet" and workload.name.startswith(start) and workload.name.endswith(end):
+            pod_spec = workload.template.get("spec") or {}
+            arch = (pod_spec.get("nodeSelector") or {}).get(names.ARCH_LABEL, "")
+            images = {container["name"]: container.get("image", "") for container in pod_spec.get("containers") or ()}
+            found[workload.name.removeprefix(start).removesuffix(end)] = LivePool(arch, images)
+    return found
+
+
 def pools_of(
-    spec: NicClusterPolicySpec, scope: Scope, nodes: Iterable[KubeNode], holders: Mapping[str, str]
+    spec: NicClusterPolicySpec, scope: Scope, nodes: Iterable[KubeNode], live: Mapping[str, LivePool]
 ) -> tuple[tuple[NodePool, ...], tuple[UnlabelledNode, ...]]:
     """The driver pools, sorted by name, and the NIC nodes that are in none for want of a label, sorted by node.
 
     Only nodes with a NIC count, and of them those on which a driver pod may be. A node that takes no new pods, because
     it is in maintenance or not ready for a moment, stays in its pool: without it the pool might be empty, its DaemonSet
-    go, and the running driver with it. `holders` maps the name of a pool that exists in the cluster to the architecture
-    it serves (the `kubernetes.io/arch` label of its DaemonSet), so that a name does not change hands, and drivers
-    reload, when nodes come and go.
+    go, and the running driver with it. `live` has the pools that exist in the cluster by name: a name must not change
+    hands, and drivers reload, when nodes come and go.
     """
-    members: dict[tuple[str, str, str], dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    members: dict[tuple[str, str, str], dict[str, list[KubeNode]]] = defaultdict(lambda: defaultdict(list))
     unlabelled = []
     pod_spec = driver_pod(spec, scope)
     for node in sorted((node for node in nodes if keeps(pod_spec, node)), key=lambda node: node.name):
@@ -49,11 +71,21 @@ def pools_of(
             unlabelled.append(UnlabelledNode(node.name, lacking))
             continue
         os_id, os_version, arch, kernel = (node.labels[label] for label in POOL_LABELS)
-        members[os_id, os_version, kernel][arch].append(node.name)
+        members[os_id, os_version, kernel][arch].append(node)
     pools = [
-        NodePool(name, os_id, os_version, kernel, arch, tuple(by_arch[arch]))
+        NodePool(
+            name=name,
+            os_id=os_id,
+            os_version=os_version,
+            kernel=kernel,
+            arch=arch,
+            nodes=tuple(node.name for node in by_arch[arch]),
+            runtimes=_each_once(node.runtime for node in by_arch[arch]),
+            ostree_versions=_each_once(node.labels.get(names.OSTREE_LABEL, "") for node in by_arch[arch]),
+            live_images=live[name].images if name in live else {},
+        )
         for (os_id, os_version, kernel), by_arch in members.items()
-        for arch, name in _pool_names(os_id, os_version, kernel, by_arch, holders).items()
+        for arch, name in _pool_names(os_id, os_version, kernel, by_arch, live).items()
     ]
     return tuple(sorted(pools, key=lambda pool: pool.name)), tuple(unlabelled)
 
@@ -74,16 +106,20 @@ def driver_pod(spec: NicClusterPolicySpec, scope: Scope) -> dict[str, Any]:
 
 
 def _pool_names(
-    os_id: str, os_version: str, kernel: str, by_arch: Mapping[str, Sequence[str]], holders: Mapping[str, str]
+    os_id: str, os_version: str, kernel: str, by_arch: Mapping[str, Sequence[KubeNode]], live: Mapping[str, LivePool]
 ) -> dict[str, str]:
     """Architecture to name. Upstream's name goes to the architecture that has it, else to the most common, else to
     the first in the alphabet; the others get their own as suffix."""
     # Object names allow fewer characters than the label values these come from.
     base = re.sub(r"[^a-z0-9.-]", "-", f"{os_id}{os_version}".lower()) + f"-{fnv1a_digits(kernel)}"
-    plain = holders.get(base)
+    plain = live[base].arch if base in live else ""
     if plain not in by_arch:
         plain = min(by_arch, key=lambda arch: (-len(by_arch[arch]), arch))
     return {arch: base if arch == plain else f"{base}-{arch}" for arch in by_arch}
+
+
+def _each_once(values: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted({value for value in values if value}))
 
 
 def fnv1a_digits(text: str) -> str:

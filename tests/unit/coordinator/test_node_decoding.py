@@ -4,6 +4,8 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 from coordinator.kube.node_decoding import decode_node
 from coordinator.nodes import Taint
 from nicfleet import names
@@ -124,3 +126,15 @@ def test_a_heartbeat_changes_no_fact_of_a_node_and_a_registration_does() -> None
 
     assert after == before
     assert decoded(allocatable={"memory": "2", "nvidia.com/hostdev": "8"}) != before
+
+
+@pytest.mark.parametrize(
+    ("version", "runtime"),
+    [
+        pytest.param("containerd://2.1.3", "containerd", id="containerd"),
+        pytest.param("cri-o://1.33.0", "cri-o", id="cri-o"),
+        pytest.param("", "", id="not-told"),
+    ],
+)
+def test_runtime_is_kept_without_its_version(version: str, runtime: str) -> None:
+    assert decode_node(node(status={"nodeInfo": {"containerRuntimeVersion": version}})).runtime == runtime

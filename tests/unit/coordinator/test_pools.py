@@ -1,13 +1,15 @@
 """Which nodes share a driver image, and what their pool is called."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from coordinator.nodes import KubeNode, Taint
-from coordinator.objects.pools import UnlabelledNode, fnv1a_digits, pools_of
+from coordinator.objects.pools import LivePool, UnlabelledNode, fnv1a_digits, live_pools, pools_of
 from coordinator.states.cluster import Scope
+from coordinator.workloads import Workload
 from nicfleet import names
 from tests.unit.coordinator.policies import POOL, spec
 
@@ -65,12 +67,19 @@ def test_one_pool_has_upstreams_name() -> None:
             {POOL.name: "amd64", f"{POOL.name}-arm64": "arm64"},
             id="whoever-has-it-keeps-it",
         ),
+        pytest.param(
+            [node("a"), node("b", arch="arm64"), node("c", arch="arm64")],
+            {POOL.name: ""},
+            {POOL.name: "arm64", f"{POOL.name}-amd64": "amd64"},
+            id="upstreams-holder-has-no-architecture",
+        ),
         pytest.param([node("b", arch="arm64")], {POOL.name: "amd64"}, {POOL.name: "arm64"}, id="holder-is-gone"),
     ],
 )
 def test_names_of_two_architectures(nodes: list[KubeNode], holders: dict[str, str], expected: dict[str, str]) -> None:
     for order in (nodes, nodes[::-1]):
-        pools, _ = pools_of(spec(), Scope(), order, holders)
+        live = {name: LivePool(arch, {}) for name, arch in holders.items()}
+        pools, _ = pools_of(spec(), Scope(), order, live)
         assert {pool.name: pool.arch for pool in pools} == expected
         assert [pool.name for pool in pools] == sorted(expected)
 
@@ -123,3 +132,38 @@ def test_characters_that_object_names_do_not_allow() -> None:
     odd = node("a", **{names.OS_ID_LABEL: "Odd_OS", names.OS_VERSION_LABEL: "1.0_b"})
     (pool,), _ = pools_of(spec(), Scope(), [odd], {})
     assert pool.name == f"odd-os1.0-b-{fnv1a_digits(KERNEL)}"
+
+
+def daemonset(name: str, selector: dict[str, str], **images: str) -> Workload:
+    containers = [{"name": container.replace("_", "-"), "image": image} for container, image in images.items()]
+    return Workload("DaemonSet", "ns", name, template={"spec": {"nodeSelector": selector, "containers": containers}})
+
+
+def test_what_pools_run_is_read_from_their_daemonsets() -> None:
+    mofed = daemonset(f"mofed-{POOL.name}-ds", {names.ARCH_LABEL: "amd64"}, mofed_container="driver:1")
+    upstreams = daemonset("mofed-rhel9.4-1-ds", {}, mofed_container="driver:2", openshift_driver_toolkit_ctr="dtk:2")
+    of_a_node_policy = daemonset(f"mofed-{POOL.name}-5b97bfc9fb-ds", {}, mofed_container="driver:3")
+    all_of_them = [mofed, upstreams, of_a_node_policy, Workload("DaemonSet", "ns", "rdma-shared-dp-ds")]
+
+    found = live_pools(all_of_them, Scope())
+
+    assert found[POOL.name] == LivePool("amd64", {"mofed-container": "driver:1"})
+    assert found["rhel9.4-1"] == LivePool("", {"mofed-container": "driver:2", "openshift-driver-toolkit-ctr": "dtk:2"})
+    assert live_pools(all_of_them, Scope(hash_suffix="-5b97bfc9fb")) == {
+        POOL.name: LivePool("", {"mofed-container": "driver:3"})
+    }
+    (pool,), _ = pools_of(spec(), Scope(), [node("node-1")], found)
+    assert pool.live_images == {"mofed-container": "driver:1"}
+
+
+def test_runtimes_and_rhcos_versions_of_a_pool_are_told_each_once() -> None:
+    nodes = [
+        replace(node("a", **{names.OSTREE_LABEL: "416.94.2"}), runtime="cri-o"),
+        replace(node("b", **{names.OSTREE_LABEL: "416.94.1"}), runtime="containerd"),
+        replace(node("c", **{names.OSTREE_LABEL: "416.94.1"}), runtime="cri-o"),
+        node("d"),
+    ]
+    (pool,), _ = pools_of(spec(), Scope(), nodes, {})
+    assert pool.nodes == ("a", "b", "c", "d")
+    assert pool.runtimes == ("containerd", "cri-o")
+    assert pool.ostree_versions == ("416.94.1", "416.94.2")
