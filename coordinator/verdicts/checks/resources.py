@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from coordinator.plugins.misses import sentence
-from coordinator.plugins.prediction import UNUSABLE, Prediction
+from coordinator.plugins.prediction import UNUSABLE, Miss, Prediction
 from coordinator.verdicts.view import ResourceView, StateView
 from nicfleet.reasons import MOST_NODES_NAMED, Finding, Reason, name_nodes
 
@@ -46,18 +46,19 @@ def resource_unmatched(view: StateView) -> Finding | None:
     if view.resources is None:
         return None
     seen: defaultdict[str, int] = defaultdict(int)
-    missed: defaultdict[str, defaultdict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    missed: defaultdict[str, defaultdict[Miss, set[str]]] = defaultdict(lambda: defaultdict(set))
     for name, resource, prediction in _predictions(view.resources):
         seen[resource] += 1
         miss = prediction.miss
         # Whatever gives the node some units, it is not nothing.
         if miss is not None and miss.step not in UNUSABLE and not _allocatable(view, name, resource):
-            missed[resource][sentence(miss)].add(name)
+            missed[resource][miss].add(name)
     nodes: dict[str, set[str]] = {}
-    for resource, by_reason in missed.items():
-        others = seen[resource] - sum(map(len, by_reason.values()))
+    for resource, by_miss in missed.items():
+        others = seen[resource] - sum(map(len, by_miss.values()))
         where = f"{{nodes}}, unlike {others} other node{'s' if others > 1 else ''}" if others else "{nodes}"
-        nodes |= {f"{resource} gets nothing on {where}: {why}": names for why, names in by_reason.items()}
+        for miss, names in by_miss.items():
+            nodes.setdefault(f"{resource} gets nothing on {where}: {sentence(miss)}", set()).update(names)
     return _told(Reason.ResourceUnmatched, nodes)
 
 
