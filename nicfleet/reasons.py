@@ -66,6 +66,15 @@ class Reason(StrEnum):
     ResourceOverlap = "ResourceOverlap"
     VfGuidZero = "VfGuidZero"
 
+    # Networks.
+    NetworkConflict = "NetworkConflict"
+    NetworkInUse = "NetworkInUse"
+    MasterMissing = "MasterMissing"
+    MasterRenamed = "MasterRenamed"
+    MasterUnsuitable = "MasterUnsuitable"
+    PartitionKeyNotDefault = "PartitionKeyNotDefault"
+    NvIpamRecommended = "NvIpamRecommended"
+
     # Nodes and agents.
     NodeNotReported = "NodeNotReported"
     NodeSilent = "NodeSilent"
