@@ -12,6 +12,7 @@ from tests.integration.system.audit import Write
 from tests.integration.system.processes import Agent
 from tests.integration.system.product import Product, example, own
 from tests.integration.system.waiting import eventually
+from tests.unit.coordinator.policies import rdma_config
 
 PLUGIN = "rdma-shared-dp-ds"
 MULTUS = "kube-multus-ds"
@@ -256,7 +257,7 @@ def _crds(product: Product) -> set[str]:
 def _change_plugin_config(product: Product) -> None:
     """And wait until that generation is ready."""
     wanted = example()
-    wanted["rdmaSharedDevicePlugin"]["config"] = '{"configList": []}'
+    wanted["rdmaSharedDevicePlugin"]["config"] = rdma_config("another")
     product.apply(**wanted)
     generation = product.api.policy()["metadata"]["generation"]
     eventually(lambda: product.api.condition("Ready")["observedGeneration"] == generation)
