@@ -1,16 +1,17 @@
 """state-OFED: the NIC driver, one DaemonSet per node pool, replaced only when its pods are deleted."""
 
 import json
+from collections.abc import Container, Iterator
 from typing import Any, Final
 
 from coordinator.policy import InvalidSpec, NicClusterPolicySpec, OfedDriver, Probe
-from coordinator.states import common
-from coordinator.states.cluster import Cluster, NodePool
-from coordinator.states.images import DIGEST_PREFIX, image_name, image_version, pull_secrets, reference
-from coordinator.states.state import State, Values
+from coordinator.policy.invalid import caught, refuse
+from coordinator.states import common, ofed_images, ofed_toolkit, ofed_volumes
+from coordinator.states.cluster import Cluster, NodePool, Scope
+from coordinator.states.images import image_name, pull_secrets
+from coordinator.states.ofed_images import FIELD, Choice
+from coordinator.states.state import NotYet, State, Values
 from nicfleet import names
-
-FIELD: Final = "spec.ofedDriver"
 
 # The order is the order in which the init container reports the first module that is in use.
 MODULES: Final = (
@@ -55,22 +56,28 @@ def _values(spec: NicClusterPolicySpec, cluster: Cluster) -> Values | None:
     driver = spec.ofed_driver
     if driver is None:
         return None
-    _refuse_unsupported(driver)
-    name = image_name(FIELD, driver, spec)
-    version = image_version(FIELD, driver, spec)
-    reference(FIELD, name, version)  # refused also while no node asks for it
-    env = _env(driver)
+    containers: dict[str, common.Resources] = {name: {} for name in _containers(cluster)}
+    refuse(
+        (
+            *ofed_volumes.missing(driver, cluster),
+            *_upgrade_problems(driver),
+            *caught(lambda: ofed_images.image_of(spec, driver), lambda: common.resources(FIELD, driver, containers)),
+        )
+    )
+    env = _env(driver, cluster)
+    chosen = ofed_images.choices(spec, driver, cluster)
     return {
         "namespace": cluster.namespace,
+        "openshift": cluster.openshift is not None,
+        "trusted_ca": ofed_volumes.TRUSTED_CA if ofed_volumes.trusts_openshift(driver, cluster) else None,
         "init_image": cluster.ofed_init_image,
         "init_config": _init_config(),
-        "pools": [_pool(name, version, pool) for pool in cluster.pools],
+        "pools": [_pool(driver, cluster, env, *each) for each in zip(cluster.pools, chosen, strict=True)],
         "pull_secrets": pull_secrets(driver, spec),
-        "resources": common.resources(FIELD, driver, {"mofed-container": {}}),
+        "resources": common.resources(FIELD, driver, containers),
         "tolerations": common.daemonset_tolerations(spec),
         "affinity": common.daemonset_affinity(spec) | ALONE_ON_NODE,
         "termination_grace_period_seconds": driver.termination_grace_period_seconds,
-        "env": env,
         # The init container needs the true name of its node, whatever the user's variables say.
         "init_env": [NODE_NAME, *(variable for variable in env if variable["name"] != NODE_NAME["name"])],
         "startup_probe": _probe(driver.startup_probe, STARTUP),
@@ -79,28 +86,47 @@ def _values(spec: NicClusterPolicySpec, cluster: Cluster) -> Values | None:
     }
 
 
-def _refuse_unsupported(driver: OfedDriver) -> None:
-    """What is asked for and not built yet must be said, not left out."""
-    if driver.force_precompiled and not (driver.version or "").startswith(DIGEST_PREFIX):
-        raise InvalidSpec(
-            f"{FIELD}.forcePrecompiled", "is not supported by this version", "give the image's digest as version"
+def _containers(cluster: Cluster) -> tuple[str, ...]:
+    """The containers whose resources a user may set."""
+    return (ofed_images.CONTAINER,) if cluster.openshift is None else (ofed_images.CONTAINER, ofed_toolkit.CONTAINER)
+
+
+def _upgrade_problems(driver: OfedDriver) -> Iterator[InvalidSpec]:
+    upgrade = driver.upgrade_policy
+    if upgrade is not None and upgrade.safe_load and not upgrade.auto_upgrade:
+        yield InvalidSpec(
+            f"{FIELD}.upgradePolicy.safeLoad",
+            "is true, which needs spec.ofedDriver.upgradePolicy.autoUpgrade",
+            "set autoUpgrade to true or safeLoad to false",
         )
-    for name, ref in (("certConfig", driver.cert_config), ("repoConfig", driver.repo_config)):
-        if ref is not None and ref.name:
-            raise InvalidSpec(f"{FIELD}.{name}", "is not supported by this version", "remove it")
 
 
-def _pool(name: str, version: str, pool: NodePool) -> dict[str, str]:
-    """What tells one pool's DaemonSet from another's. A digest stands for one image, whatever the pool."""
-    if not version.startswith(DIGEST_PREFIX):
-        version = f"{version}-{pool.os_id}{pool.os_version}-{pool.arch}"
+def _pool(
+    driver: OfedDriver, cluster: Cluster, env: list[dict[str, Any]], pool: NodePool, chosen: Choice
+) -> dict[str, object]:
+    """What tells one pool's DaemonSet from another's."""
+    found = ofed_volumes.volumes_of(driver, pool, cluster)
+    toolkit = ofed_toolkit.toolkit_of(pool, cluster) if chosen.builds else None
     return {
-        "name": pool.name,
-        "image": reference(FIELD, name, version),
-        "os_id": pool.os_id,
-        "os_version": pool.os_version,
+        "name": f"{pool.name}{cluster.scope.hash_suffix}",
+        "image": chosen.reference,
         "kernel": pool.kernel,
         "arch": pool.arch,
+        "node_selector": common.node_selector(
+            {
+                names.NIC_LABEL: "true",
+                names.OS_ID_LABEL: pool.os_id,
+                names.OS_VERSION_LABEL: pool.os_version,
+                names.KERNEL_LABEL: pool.kernel,
+                names.ARCH_LABEL: pool.arch,
+            },
+            cluster,
+        ),
+        "env": ofed_toolkit.driver_env(env) if toolkit else env,
+        "mounts": found.mounts,
+        "volumes": found.volumes,
+        "toolkit": toolkit,
+        "toolkit_env": ofed_toolkit.toolkit_env(env),
     }
 
 
@@ -124,10 +150,24 @@ def _init_config() -> str:
     )
 
 
-def _env(driver: OfedDriver) -> list[dict[str, Any]]:
-    """The user's variables, the last of one name, then the defaults of those not named."""
+def _env(driver: OfedDriver, cluster: Cluster) -> list[dict[str, Any]]:
+    """The user's variables, the last of one name, then the cluster's proxy and the defaults, where not named."""
     own = {variable.name: common.as_json(variable) for variable in driver.env or ()}
-    return [*own.values(), *({"name": n, "value": v} for n, v in DEFAULT_ENV.items() if n not in own)]
+    added = {**_proxy(own, cluster), **DEFAULT_ENV}
+    return [*own.values(), *({"name": name, "value": value} for name, value in added.items() if name not in own)]
+
+
+def _proxy(own: Container[str], cluster: Cluster) -> dict[str, str]:
+    """OpenShift's cluster-wide proxy in both spellings; a user who sets either means both."""
+    if cluster.openshift is None:
+        return {}
+    if cluster.openshift.proxy is None:
+        raise NotYet("OpenShift's cluster-wide proxy is not known yet")
+    found: dict[str, str] = {}
+    for name, value in cluster.openshift.proxy.items():
+        if name not in own and name.lower() not in own:
+            found |= {name: value, name.lower(): value}
+    return found
 
 
 def _probe(probe: Probe | None, defaults: dict[str, int]) -> dict[str, int]:
@@ -136,11 +176,30 @@ def _probe(probe: Probe | None, defaults: dict[str, int]) -> dict[str, int]:
     return defaults | {key: value for key, value in given.items() if value >= 1} | {"successThreshold": 1}
 
 
-def _caveats(spec: NicClusterPolicySpec, _: Cluster) -> tuple[str, ...]:
-    upgrade = spec.ofed_driver.upgrade_policy if spec.ofed_driver else None
-    if upgrade is None or not upgrade.auto_upgrade:
+def _caveats(spec: NicClusterPolicySpec, cluster: Cluster) -> tuple[str, ...]:
+    driver = spec.ofed_driver
+    if driver is None:
         return ()
-    return (f"{FIELD}.upgradePolicy has no effect in this version: driver pods are replaced when you delete them",)
+    sentences = []
+    if driver.upgrade_policy is not None and driver.upgrade_policy.auto_upgrade:
+        sentences.append(
+            f"{FIELD}.upgradePolicy has no effect in this version: driver pods are replaced when you delete them"
+        )
+    chosen = ofed_images.choices(spec, driver, cluster)
+    return (*sentences, *ofed_images.unchecked(cluster.pools, chosen, image_name(FIELD, driver, spec)))
 
 
-STATE: Final = State("state-OFED", "OFEDDriverReady", "ofed-driver", per_node=True, values=_values, caveats=_caveats)
+def _reads(spec: NicClusterPolicySpec, _: Scope) -> tuple[str, ...]:
+    return tuple(ofed_volumes.config_maps(spec.ofed_driver).values()) if spec.ofed_driver else ()
+
+
+STATE: Final = State(
+    "state-OFED",
+    "OFEDDriverReady",
+    "ofed-driver",
+    per_node=True,
+    field=FIELD,
+    values=_values,
+    caveats=_caveats,
+    reads=_reads,
+)

@@ -14,6 +14,7 @@ from coordinator.objects.render import Renderer
 from coordinator.policy import NicClusterPolicy
 from coordinator.states import STATES
 from coordinator.states.cluster import Cluster, NodePool, OpenShift, Scope
+from coordinator.states.driver_tags import Away, DriverImage, Known, Refused, Tags
 
 ROOT = Path(__file__).parents[3]
 GOLDEN = ROOT / "tests/unit/golden"
@@ -39,8 +40,22 @@ def cluster_of(facts: dict[str, Any]) -> Cluster:
         facts["scope"] = Scope(**facts["scope"])
     if "openshift" in facts:
         facts["openshift"] = OpenShift(**facts["openshift"])
-    pools = tuple(NodePool(**(pool | {"nodes": tuple(pool["nodes"])})) for pool in facts.pop("pools"))
-    return Cluster(**facts, pools=pools)
+    if "driver_tags" in facts:
+        facts["driver_tags"] = dict(map(tags_of, facts["driver_tags"]))
+    return Cluster(**facts | {"pools": tuple(map(pool_of, facts["pools"]))})
+
+
+def pool_of(facts: dict[str, Any]) -> NodePool:
+    frozen: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in facts.items()}
+    return NodePool(**frozen)
+
+
+def tags_of(facts: dict[str, Any]) -> tuple[DriverImage, Tags]:
+    """`name`, `version` and either `known`, a list of tags, or why they are not: `refused` or `away`."""
+    image = DriverImage(facts["name"], facts["version"], tuple(facts.get("pull_secrets", ())))
+    if "known" in facts:
+        return image, Known(frozenset(facts["known"]))
+    return image, Refused(facts["refused"]) if "refused" in facts else Away(facts["away"])
 
 
 def written(result: StateObjects) -> str:

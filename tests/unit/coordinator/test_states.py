@@ -134,21 +134,6 @@ def test_json_errors_name_the_place(text: str, sentence: str) -> None:
     ("sections", "sentence"),
     [
         pytest.param(
-            {"ofedDriver": image(forcePrecompiled=True)},
-            "spec.ofedDriver.forcePrecompiled is not supported by this version: ",
-            id="precompiled-look-up",
-        ),
-        pytest.param(
-            {"ofedDriver": image(certConfig={"name": "certs"})},
-            "spec.ofedDriver.certConfig is not supported by this version: remove it",
-            id="certificates",
-        ),
-        pytest.param(
-            {"ofedDriver": image(version="1" * 120)},
-            "spec.ofedDriver.version gives the tag '1111",
-            id="tag-too-long-with-os-and-arch",
-        ),
-        pytest.param(
             {"rdmaSharedDevicePlugin": image(config="{")},
             "spec.rdmaSharedDevicePlugin.config is not valid JSON at line 1, column 2",
             id="device-plugin-config",
