@@ -1,5 +1,6 @@
 """What every API model shares: how it reads and writes JSON, and the Kubernetes types that pydantic does not know."""
 
+from datetime import datetime
 from typing import Annotated, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
@@ -52,3 +53,4 @@ class ObjectMeta(Model):
     name: str
     uid: str = ""
     generation: Int64 = 0
+    creation_timestamp: datetime | None = None

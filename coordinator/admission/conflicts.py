@@ -1,0 +1,159 @@
+"""What several policies ask for at once: of each two, the later one is not carried out. Pure.
+
+A section may be in the NicClusterPolicy or in NicNodePolicies, and each node may be chosen by one NicNodePolicy, as
+with upstream's operator. Only nodes that exist now count, so a node that is labelled into an overlap makes one.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from coordinator.nodes import KubeNode
+from coordinator.objects.served import Owner, ServedPolicy
+from coordinator.policy import NicClusterPolicySpec
+from nicfleet.reasons import Finding, Reason
+
+SHARED_SECTIONS: Final[Mapping[str, str]] = {
+    "ofedDriver": "state-OFED",
+    "rdmaSharedDevicePlugin": "state-RDMA-device-plugin",
+    "sriovDevicePlugin": "state-SRIOV-device-plugin",
+}
+"""The sections that both kinds of policy have, each with its state."""
+
+_CLUSTER_WIDE: Final = "NicClusterPolicy"
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Why a policy is not carried out beside another one.
+
+    message   one sentence that names both, whichever is refused
+    states    the refused policy's states that are not carried out
+    nodes     all nodes that both speak for, sorted
+    """
+
+    message: str
+    states: tuple[str, ...]
+    nodes: tuple[str, ...]
+
+
+def conflicts(policies: Sequence[ServedPolicy], nodes: Iterable[KubeNode]) -> Mapping[Owner, tuple[Conflict, ...]]:
+    """The conflicts of each policy with earlier ones; a policy without any is left out.
+
+    Earlier is who was created first and, of two at once, who comes first by name. One that is not carried out itself
+    counts all the same: who is to blame must not depend on third parties.
+    """
+    found: dict[Owner, tuple[Conflict, ...]] = {}
+    known = tuple(nodes)
+    in_order = sorted(policies, key=_age)
+    for index, policy in enumerate(in_order):
+        if own := conflicts_of(policy, in_order[:index], known):
+            found[policy.owner] = own
+    return found
+
+
+def conflicts_of(
+    policy: ServedPolicy, others: Iterable[ServedPolicy], nodes: Sequence[KubeNode]
+) -> tuple[Conflict, ...]:
+    """The conflicts of one policy with these others, whatever their age."""
+    found: list[Conflict] = []
+    for other in sorted(others, key=lambda other: other.owner):
+        if other.owner == policy.owner:
+            continue
+        first, second = sorted((policy, other), key=lambda one: one.owner)
+        if first.kind == second.kind:
+            found += _overlap(first, second, nodes, states_asked(policy))
+        else:
+            found += _same_sections(first, second, nodes)
+    return tuple(found)
+
+
+def by_state(conflicts: Mapping[Owner, tuple[Conflict, ...]]) -> Mapping[Owner, Mapping[str, Finding]]:
+    """The findings of each policy's states, for its status."""
+    return {owner: _findings(found) for owner, found in conflicts.items()}
+
+
+def _findings(conflicts: Iterable[Conflict]) -> dict[str, Finding]:
+    of_state: defaultdict[str, list[Conflict]] = defaultdict(list)
+    for conflict in conflicts:
+        for state in conflict.states:
+            of_state[state].append(conflict)
+    return {
+        state: Finding(
+            Reason.PolicyConflict,
+            "; ".join(conflict.message for conflict in found),
+            tuple(sorted({node for conflict in found for node in conflict.nodes})),
+        )
+        for state, found in of_state.items()
+    }
+
+
+def _same_sections(cluster_wide: ServedPolicy, node_policy: ServedPolicy, nodes: Iterable[KubeNode]) -> list[Conflict]:
+    sections = [section for section in sections_of(node_policy.spec) if section in sections_of(cluster_wide.spec)]
+    if not sections:
+        return []
+    shared = _chosen(node_policy.scope.node_selector, nodes)
+    both = f"{_title(cluster_wide)} and in {_title(node_policy)}"
+    where = f", which both speak for {_some(shared)}" if shared else ""
+    return [
+        Conflict(f"spec.{section} is in {both}{where}: leave it in one of them", (SHARED_SECTIONS[section],), shared)
+        for section in sections
+    ]
+
+
+def _overlap(
+    one: ServedPolicy, other: ServedPolicy, nodes: Iterable[KubeNode], states: tuple[str, ...]
+) -> list[Conflict]:
+    if one.kind == _CLUSTER_WIDE:
+        return []  # only one of them is acted on
+    shared = _chosen_by_both(one.scope.node_selector, other.scope.node_selector, nodes)
+    if not shared:
+        return []
+    message = (
+        f"spec.nodeSelector of {_title(one)} and of {_title(other)} both choose {_some(shared)}: "
+        "change one of them, so that a node has one policy"
+    )
+    return [Conflict(message, states, shared)]
+
+
+def sections_of(spec: NicClusterPolicySpec) -> tuple[str, ...]:
+    """Which of the shared sections a policy has; an empty one counts."""
+    sections = {
+        "ofedDriver": spec.ofed_driver,
+        "rdmaSharedDevicePlugin": spec.rdma_shared_device_plugin,
+        "sriovDevicePlugin": spec.sriov_device_plugin,
+    }
+    return tuple(name for name, section in sections.items() if section is not None)
+
+
+def states_asked(policy: ServedPolicy) -> tuple[str, ...]:
+    """Those that it asks for; all, when it asks for none, so that there is somewhere to tell it."""
+    return tuple(SHARED_SECTIONS[name] for name in sections_of(policy.spec)) or tuple(SHARED_SECTIONS.values())
+
+
+def _chosen_by_both(one: Mapping[str, str], other: Mapping[str, str], nodes: Iterable[KubeNode]) -> tuple[str, ...]:
+    # Ten thousand nodes for every two policies: most of them cannot meet, as they ask for two values of one label.
+    if any(other.get(key, value) != value for key, value in one.items()):
+        return ()
+    return _chosen({**one, **other}, nodes)
+
+
+def _chosen(selector: Mapping[str, str], nodes: Iterable[KubeNode]) -> tuple[str, ...]:
+    wanted = selector.items()
+    return tuple(sorted(node.name for node in nodes if wanted <= node.labels.items()))
+
+
+def _some(nodes: Sequence[str]) -> str:
+    more = len(nodes) - 1
+    return f"node {nodes[0]}" + (f" and {more} more" if more else "")
+
+
+def _title(policy: ServedPolicy) -> str:
+    return f"{policy.kind} {policy.metadata.name}"
+
+
+def _age(policy: ServedPolicy) -> tuple[datetime, str, str]:
+    return policy.metadata.creation_timestamp or _NEVER, policy.metadata.name, policy.kind
