@@ -21,6 +21,9 @@ _UNLOAD: Final = {
 }
 """The driver container's variables that let it unload such modules."""
 
+_REGISTRATION: Final = frozenset({"/var/lib/kubelet/device-plugins", "/var/lib/kubelet/plugins_registry"})
+"""What agents tell of the kubelet's directories. Of others, such as pod-resources, nothing is known."""
+
 
 def operating_system_unsupported(view: StateView) -> Finding | None:
     if not view.unsupported_systems:
@@ -80,7 +83,7 @@ def registration_directory_missing(view: StateView) -> Finding | None:
     """A device plugin whose node has no directory to register in looks healthy and offers nothing."""
     nodes: defaultdict[str, set[str]] = defaultdict(set)
     for workload in view.workloads:
-        wanted = {path for path in _host_paths(workload) if path.startswith("/var/lib/kubelet/")}
+        wanted = _REGISTRATION & set(_host_paths(workload))
         for name in workload.placement.admitted:
             node = view.nodes[name]
             if node.live and node.facts is not None:

@@ -280,6 +280,18 @@ def test_not_ready_says_why(state: StateView, level: Level, reason: str, message
     [
         pytest.param(view(node("a")), "", id="all is well"),
         pytest.param(
+            view(
+                node("a"),
+                name="state-doca-telemetry-service",
+                driver=None,
+                workloads=(
+                    workload("a", pod_spec={"volumes": [{"hostPath": {"path": "/var/lib/kubelet/pod-resources"}}]}),
+                ),
+            ),
+            "",
+            id="a directory of the kubelet of which agents tell nothing",
+        ),
+        pytest.param(
             view(node("a"), workloads=(workload("a", live=COUNTED_TWICE, pods=(pod("a", ready=True),)),)),
             "",
             id="a node that is gone is still counted",
