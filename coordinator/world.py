@@ -5,7 +5,7 @@
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Self
 
@@ -172,7 +172,12 @@ def state_views(
 ) -> tuple[StateView, ...]:
     """One view per state that the policy's kind has, in upstream's order; of those that upstream dropped, when the
     policy still asks for them. `places` are of the world's nodes."""
-    views = [*_dropped(world, planned.policy.spec)]
+    dropped = _dropped(planned.policy.spec)
+    views = [
+        StateView(name, asked=False, nodes=world.nodes, caveats=sentences)
+        for name, sentences in dropped.items()
+        if name not in planned.states
+    ]
     for name, state in planned.states.items():
         done = outcomes.get(name, ())
         written = {outcome.ref for outcome in done if outcome.written}
@@ -195,7 +200,7 @@ def state_views(
                 unsupported_systems=planned.unsupported if driver else {},
                 supported_systems=DRIVER_SYSTEMS if driver else (),
                 driver_placement=planned.driver_placement if driver else None,
-                caveats=state.caveats,
+                caveats=(*state.caveats, *dropped.get(name, ())),
                 own_versions=state.own,
             )
         )
@@ -256,8 +261,10 @@ def _live_workload(obj: Obj, live: Mapping[Ref, Workload], places: Places, writt
     )
 
 
-def _dropped(world: World, spec: NicClusterPolicySpec) -> Iterator[StateView]:
-    """States that upstream no longer has, of sections that the policy still contains."""
+def _dropped(spec: NicClusterPolicySpec) -> dict[str, tuple[str, ...]]:
+    """What to say of the sections that upstream has dropped and the spec still contains, by state."""
+    found: dict[str, tuple[str, ...]] = {}
     for path, name, sentence in DROPPED:
         if section(spec, path) is not None:
-            yield StateView(name, asked=False, nodes=world.nodes, caveats=(sentence,))
+            found[name] = (*found.get(name, ()), sentence)
+    return found
