@@ -172,7 +172,7 @@ def state_views(
 ) -> tuple[StateView, ...]:
     """One view per state that the policy's kind has, in upstream's order; of those that upstream dropped, when the
     policy still asks for them. `places` are of the world's nodes."""
-    dropped = _dropped(planned.policy.spec)
+    dropped = _dropped(planned.policy)
     views = [
         StateView(name, asked=False, nodes=world.nodes, caveats=sentences)
         for name, sentences in dropped.items()
@@ -261,10 +261,11 @@ def _live_workload(obj: Obj, live: Mapping[Ref, Workload], places: Places, writt
     )
 
 
-def _dropped(spec: NicClusterPolicySpec) -> dict[str, tuple[str, ...]]:
-    """What to say of the sections that upstream has dropped and the spec still contains, by state."""
-    found: dict[str, tuple[str, ...]] = {}
+def _dropped(policy: ServedPolicy) -> dict[str, tuple[str, ...]]:
+    """What to say, by state, of the sections that upstream has dropped and the policy still contains, and of what it
+    sets without effect: that belongs to no state, and stands with the first one."""
+    found = {DRIVER_STATE: tuple(f"{field} has no effect: remove it" for field in policy.unused)}
     for path, name, sentence in DROPPED:
-        if section(spec, path) is not None:
+        if section(policy.spec, path) is not None:
             found[name] = (*found.get(name, ()), sentence)
     return found

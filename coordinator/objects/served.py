@@ -13,13 +13,17 @@ Owner = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class ServedPolicy:
-    """A NicClusterPolicy, or a NicNodePolicy as a NicClusterPolicy of some nodes."""
+    """A NicClusterPolicy, or a NicNodePolicy as a NicClusterPolicy of some nodes.
+
+    `unused` are the fields that the policy sets and nothing is made of, as the user wrote them.
+    """
 
     api_version: str
     kind: str
     metadata: ObjectMeta
     spec: NicClusterPolicySpec
     scope: Scope
+    unused: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, policy: NicClusterPolicy | NicNodePolicy) -> Self:
@@ -32,7 +36,9 @@ class ServedPolicy:
             name_suffix=f"-{name}",
             hash_suffix=f"-{fnv1a_digits(name)}",
         )
-        return cls(policy.api_version, policy.kind, policy.metadata, policy.spec.as_cluster_spec(), scope)
+        given = {"spec.labels": policy.spec.labels, "spec.annotations": policy.spec.annotations}
+        unused = tuple(field for field, value in given.items() if value)
+        return cls(policy.api_version, policy.kind, policy.metadata, policy.spec.as_cluster_spec(), scope, unused)
 
     @property
     def owner(self) -> Owner:
