@@ -23,6 +23,7 @@ from coordinator.objects.desired import StateObjects
 from coordinator.objects.render import Obj, Renderer
 from coordinator.objects.served import ServedPolicy
 from coordinator.policy import InvalidSpec, NicClusterPolicy, NicNodePolicy
+from coordinator.states import STATES
 from coordinator.states.cluster import Cluster
 from coordinator.verdicts.readiness import Verdict, judge
 from coordinator.verdicts.view import NodeView
@@ -66,23 +67,8 @@ VALUES: Mapping[str, Values] = {
 }
 """Of fields that cannot have just any value, by the end of their path; the longest end counts."""
 
-CONTAINERS = {
-    "ofedDriver": "mofed-container",
-    "rdmaSharedDevicePlugin": "rdma-shared-dp",
-    "sriovDevicePlugin": "kube-sriovdp",
-    "ibKubernetes": "ib-kubernetes",
-    "secondaryNetwork.multus": "kube-multus",
-    "secondaryNetwork.cniPlugins": "cni-plugins",
-    "secondaryNetwork.ipoib": "ipoib-cni",
-    "secondaryNetwork.ipamPlugin": "whereabouts",
-    "nvIpam": "nv-ipam-node",
-    "nicFeatureDiscovery": "nic-feature-discovery",
-    "docaTelemetryService": "doca-telemetry-service",
-    "nicConfigurationOperator.operator": "nic-configuration-operator",
-    "nicConfigurationOperator.configurationDaemon": "nic-configuration-daemon",
-    "spectrumXOperator": "spectrum-x-flowcontroller",
-    "spectrumXOperator.xPlane": "xplane",
-}
+CONTAINERS = {"nicConfigurationOperator.configurationDaemon": "nic-configuration-daemon"}
+"""Of sections whose state runs another section's container first."""
 
 WITHOUT_EFFECT: Mapping[str, str] = {
     "ofedDriver.upgradePolicy.maxParallelUpgrades": "ofedDriver.upgradePolicy",
@@ -128,7 +114,7 @@ def values_of(path: str, schema: Mapping[str, Any]) -> Values:
     """Two values of a leaf that the API server takes."""
     component, of_container, _ = path.rpartition(".containerResources[].name")
     if of_container:
-        return CONTAINERS[component], "unknown"
+        return container_of(component), "unknown"
     fitting = [end for end in VALUES if re.search(rf"(^|\.){re.escape(end)}$", path)]
     if fitting and "tolerations" not in path.lower():
         return VALUES[max(fitting, key=len)]
@@ -144,15 +130,16 @@ def values_of(path: str, schema: Mapping[str, Any]) -> Values:
     return FIRST, SECOND
 
 
-def whole(schema: Mapping[str, Any], path: str = "") -> Any:
-    """A document with every field; lists and maps have one element."""
+def whole(schema: Mapping[str, Any], path: str = "", empty: str = "nothing") -> Any:
+    """A document with every field; lists and maps have one element, but for the lists of the name `empty`."""
     if "properties" in schema:
-        return {name: whole(child, f"{path}.{name}" if path else name) for name, child in schema["properties"].items()}
+        children = schema["properties"].items()
+        return {name: whole(child, f"{path}.{name}" if path else name, empty) for name, child in children}
     if "items" in schema:
-        return [whole(schema["items"], f"{path}[]")]
+        return [] if path.endswith(empty) else [whole(schema["items"], f"{path}[]", empty)]
     if "additionalProperties" in schema:
         key = "cpu" if path.endswith(("limits", "requests")) else FIRST
-        return {key: whole(schema["additionalProperties"], f"{path}{{}}")}
+        return {key: whole(schema["additionalProperties"], f"{path}{{}}", empty)}
     return values_of(path, schema)[0]
 
 
@@ -230,6 +217,21 @@ def of_policy(kind: str, spec: Document) -> Made:
     (planned,) = plan(world, SETTINGS, RENDER)
     verdicts = tuple(judge(view) for view in state_views(world, planned, {}, Places([NODE])))
     return Made(planned.states, planned.request, verdicts)
+
+
+@cache
+def container_of(component: str) -> str:
+    """A container whose resources a component's section can set."""
+    if component in CONTAINERS:
+        return CONTAINERS[component]
+    kind = "NicClusterPolicy"
+    made = of_policy(kind, whole(spec_schema(kind), empty="containerResources"))
+    (state,) = (each for each in STATES if f"spec.{component}.".startswith(f"{each.field}."))
+    pods = (
+        obj["spec"]["template"]["spec"] for obj in made.states[state.name].objects if "template" in obj.get("spec", {})
+    )
+    name: str = next(pods)["containers"][0]["name"]
+    return name
 
 
 def of_network(kind: str, spec: Document) -> object:
