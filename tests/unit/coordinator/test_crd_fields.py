@@ -179,3 +179,30 @@ def test_a_value_that_cannot_change_says_so_and_what_to_do() -> None:
         (rule,) = storage[field]["x-kubernetes-validations"]
         assert rule["message"].startswith(f"{field} is immutable once set")
         assert "nicFirmwareStorage" in rule["message"]
+
+
+def test_the_kind_of_networks_is_as_everywhere() -> None:
+    """NetworkAttachmentDefinition is shared with multus and others: nothing more, nothing less."""
+    crd = yaml.safe_load((ROOT / "deploy/network-attachment-definitions.yaml").read_text())
+    spec = crd["spec"]
+    (only,) = spec["versions"]
+    fields = dict(in_schema(only["schema"]["openAPIV3Schema"], "nad"))
+    assert crd["metadata"]["name"] == "network-attachment-definitions.k8s.cni.cncf.io"
+    assert (spec["group"], spec["scope"]) == ("k8s.cni.cncf.io", "Namespaced")
+    assert spec["names"] == {
+        "kind": "NetworkAttachmentDefinition",
+        "listKind": "NetworkAttachmentDefinitionList",
+        "plural": "network-attachment-definitions",
+        "singular": "network-attachment-definition",
+        "shortNames": ["net-attach-def", "nad"],
+    }
+    assert (only["name"], only["served"], only["storage"]) == ("v1", True, True)
+    assert only.keys() == {"name", "served", "storage", "schema"}
+    assert fields == {
+        "nad": {"type": "object"},
+        "nad.apiVersion": {"type": "string"},
+        "nad.kind": {"type": "string"},
+        "nad.metadata": {"type": "object"},
+        "nad.spec": {"type": "object"},
+        "nad.spec.config": {"type": "string"},
+    }
