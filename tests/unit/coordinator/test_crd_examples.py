@@ -1,0 +1,50 @@
+"""No rule of ours refuses an example, or a file that users have had for years."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from coordinator.admission.review import MODELS
+from coordinator.admission.rules import problems
+from coordinator.networks.definition import network_problems
+from coordinator.policy import InvalidSpec, NicClusterPolicy, NicNodePolicy
+from tests.unit.coordinator.policies import ROOT
+
+FILES = sorted([*(ROOT / "deploy/examples").rglob("*.yaml"), *(ROOT / "tests/yaml").rglob("*.yaml")])
+REFUSED = "ib-kubernetes-without-a-range.yaml"
+
+
+def without_nulls(value: Any) -> Any:
+    """As the API server drops them."""
+    if isinstance(value, dict):
+        return {key: without_nulls(item) for key, item in value.items() if item is not None}
+    return [without_nulls(item) for item in value] if isinstance(value, list) else value
+
+
+def mistakes(path: Path) -> list[InvalidSpec]:
+    found: list[InvalidSpec] = []
+    for document in yaml.safe_load_all(path.read_text()):
+        if document["kind"] in MODELS:
+            judged = MODELS[document["kind"]].model_validate(without_nulls(document))
+            if isinstance(judged, NicClusterPolicy | NicNodePolicy):
+                found += problems(judged)
+            else:
+                found += network_problems(judged)
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_nothing_is_wrong_with_it(path: Path) -> None:
+    if path.name != REFUSED:
+        assert [str(mistake) for mistake in mistakes(path)] == []
+
+
+def test_what_an_old_file_lacks_is_named_field_by_field() -> None:
+    (path,) = (path for path in FILES if path.name == REFUSED)
+    assert [mistake.field for mistake in mistakes(path)] == [
+        "spec.ibKubernetes.pKeyGUIDPoolRangeStart",
+        "spec.ibKubernetes.pKeyGUIDPoolRangeEnd",
+        "spec.ibKubernetes.ufmSecret",
+    ]
