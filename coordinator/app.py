@@ -35,6 +35,7 @@ from coordinator.objects.apply import Applier
 from coordinator.objects.index import ObjectIndex
 from coordinator.objects.live import LiveObject
 from coordinator.objects.render import Renderer
+from coordinator.plugin_resources import PluginResources
 from coordinator.pod_looks import PodLooks
 from coordinator.policy import NicClusterPolicySpec
 from coordinator.policy_status import PolicyStatusWriter
@@ -243,6 +244,7 @@ class Coordinator:
             ),
             driver_pods=self._driver_pods,
             looks=PodLooks(self._kube, self._uid_of),
+            resources=PluginResources(),
             render=Renderer(settings.templates),
             cluster=self._cluster,
             on_wishes=self._wishes_known,

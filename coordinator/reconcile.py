@@ -10,8 +10,9 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import chain
-from typing import Final
+from typing import Any, Final
 
 from coordinator.admission.conflicts import by_state
 from coordinator.admission.conflicts import conflicts as conflicts_between
@@ -27,11 +28,13 @@ from coordinator.objects.desired import Render, StateObjects
 from coordinator.objects.index import ObjectIndex
 from coordinator.objects.outcome import Action, Outcome
 from coordinator.objects.served import Owner
+from coordinator.plugin_resources import PluginResources
 from coordinator.pod_looks import PodLooks
 from coordinator.policy import NicClusterPolicySpec
 from coordinator.policy_status import PolicyStatusWriter
 from coordinator.states import STATES
 from coordinator.states.cluster import Cluster
+from coordinator.verdicts.checks.resources import resource_counts
 from coordinator.verdicts.readiness import Level, Verdict, judge, overall, unsettled, unverified
 from coordinator.verdicts.status import Status, ignored_status, invalid_status, judged_generation, policy_status
 from coordinator.verdicts.view import LiveWorkload, StateView
@@ -75,6 +78,7 @@ class Deps:
     writer: PolicyStatusWriter
     driver_pods: DriverPods
     looks: PodLooks
+    resources: PluginResources
     render: Render
     cluster: Callable[[Iterable[NicClusterPolicySpec]], Cluster]
     on_wishes: Callable[[DriverWishes], None]
@@ -129,12 +133,15 @@ class Reconciler:
         planned = plan(world, deps.cluster([policy.spec for policy in intake.served]), deps.render)
         outcomes, leftovers = await self._apply(planned, intake.untouched)
         world = replace(world, workloads=self._workloads())  # our own writes are known by now
-        views = await self._look(world, planned, outcomes)
+        statuses = {owner: policy.get("status") or {} for owner, policy in intake.documents.items()}
+        views = await self._look(world, planned, outcomes, statuses)
         asked = any(policy.spec.ofed_driver is not None for policy in intake.served)
         pods_remain = await deps.driver_pods.update(chain(*views.values()), asked=asked)
         again = _soonest(chain(leftovers, *(chain(*done.values()) for done in outcomes.values())))
         if pods_remain or any(outcome.action is Action.WAITING for outcome in leftovers):
             again = _sooner(again, WAITING_SECONDS)
+        if (ends := deps.resources.next(now := deps.clock())) is not None:
+            again = _sooner(again, _seconds_until(ends, now))
         for owner, seen in views.items():
             policy = intake.documents[owner]
             await deps.writer.tell_repairs(policy, chain(*outcomes[owner].values()))
@@ -188,13 +195,25 @@ class Reconciler:
         return {owner: await self._deps.applier.prune(state, owner, keep) for owner in sorted(owners)}
 
     async def _look(
-        self, world: World, planned: Sequence[Plan], outcomes: Mapping[Owner, Outcomes]
+        self,
+        world: World,
+        planned: Sequence[Plan],
+        outcomes: Mapping[Owner, Outcomes],
+        statuses: Mapping[Owner, Mapping[str, Any]],
     ) -> dict[Owner, tuple[StateView, ...]]:
         """Everything that is known of each policy's states, with the Pods of workloads that are not complete."""
         places = Places([node.kube for node in world.nodes.values()])
         views = {each.policy.owner: state_views(world, each, outcomes[each.policy.owner], places) for each in planned}
         details = await self._look_into(incomplete(chain(*views.values())))
-        return {owner: with_details(seen, details) for owner, seen in views.items()}
+        views = {owner: with_details(seen, details) for owner, seen in views.items()}
+        offers = {
+            (each.policy.owner, name): state.offers
+            for each in planned
+            for name, state in each.states.items()
+            if state.offers is not None
+        }
+        views = await self._deps.resources.predicted(views, offers, world.nodes)
+        return self._deps.resources.judged(views, offers, statuses, self._deps.clock())
 
     async def _look_into(self, workloads: Iterable[LiveWorkload]) -> dict[Ref, Detail]:
         seen = [(Ref(w.kind, w.namespace, w.name), w.live) for w in workloads if w.live is not None]
@@ -210,7 +229,7 @@ class Reconciler:
         if not settled and (not told or overall(verdicts) is Level.READY):
             verdicts = self._hold(verdicts, now)
         owner = owner_of(policy)
-        self._judged[owner] = _for_views(owner[1], verdicts, generation)
+        self._judged[owner] = _for_views(owner[1], verdicts, views, generation)
         if not settled and told and all(verdict.unsettled for verdict in verdicts if verdict.finding):
             # What stands was judged by more than is known now. Only what speaks against it is said at once.
             return _seconds_until(self._settles(now), now)
@@ -235,10 +254,12 @@ class Reconciler:
         await self._deps.writer.write(policy, make(why, generation, policy.get("status") or {}, now))
 
 
-def _for_views(name: str, verdicts: Iterable[Verdict], generation: int) -> PolicyStatus:
-    judged = tuple(verdicts)
-    states = tuple(StateStatus(verdict.name, verdict.level, verdict.finding, verdict.notes) for verdict in judged)
-    return PolicyStatus(name, overall(judged), generation, states)
+def _for_views(name: str, verdicts: Sequence[Verdict], views: Sequence[StateView], generation: int) -> PolicyStatus:
+    states = tuple(
+        StateStatus(verdict.name, verdict.level, verdict.finding, verdict.notes, partial(resource_counts, view))
+        for verdict, view in zip(verdicts, views, strict=True)
+    )
+    return PolicyStatus(name, overall(verdicts), generation, states)
 
 
 def _soonest(outcomes: Iterable[Outcome]) -> float | None:

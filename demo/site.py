@@ -21,6 +21,8 @@ from tests.controlplane.process import Process
 REPOSITORY: Final = Path(__file__).parent.parent
 ACCOUNT: Final = "nicfleet-coordinator"
 START_SECONDS: Final = 30.0
+OFFERED: Final = {"rdma/rdma_shared_device_a": 63}
+"""What the policies' device plugin would register with a kubelet; no plugin runs here."""
 
 _DRIVER_PODS: Final = f"/api/v1/namespaces/{names.DEFAULT_NAMESPACE}/pods?labelSelector={names.OFED_DRIVER_LABEL}"
 
@@ -68,7 +70,7 @@ def running_site(say: Say) -> Iterator[Site]:
 def _install(cluster: ControlPlane, hosts: tuple[DemoHost, ...]) -> None:
     deploy = REPOSITORY / "deploy"
     cluster.install(deploy / "manifests/namespace.yaml", deploy / "manifests", deploy / "crds")
-    cluster.apply(*(fake_node(host.name, taints=host.taints) for host in hosts))
+    cluster.apply(*(fake_node(host.name, taints=host.taints, resources=OFFERED) for host in hosts))
 
 
 @contextmanager

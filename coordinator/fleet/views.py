@@ -29,13 +29,27 @@ class LabelStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class ResourceCount:
+    """One resource on the nodes that have the same of it. `functions` None: not to be told from an inventory."""
+
+    resource: str
+    functions: int | None
+    uncertain: int
+    expected: int
+    allocatable: int
+    why_none: str
+    nodes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class StateStatus:
-    """One state under upstream's name; `state` is ready, notReady, ignore or error."""
+    """One state under upstream's name; `state` is ready, notReady, ignore or error. `resources` counts on demand."""
 
     name: str
     state: str
     finding: Finding | None = None
     notes: tuple[Finding, ...] = ()
+    resources: Callable[[], tuple[ResourceCount, ...]] = tuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +202,19 @@ def _state(status: StateStatus) -> view_pb2.StateStatus:
         finding=_finding(status.finding) if status.finding else None,
         nodes=status.finding.nodes if status.finding else (),
         notes=map(_finding, status.notes),
+        resources=map(_resource, status.resources()),
+    )
+
+
+def _resource(count: ResourceCount) -> view_pb2.ResourceCount:
+    return view_pb2.ResourceCount(
+        resource=count.resource,
+        nodes=count.nodes,
+        functions=count.functions,
+        uncertain=count.uncertain,
+        expected=count.expected,
+        allocatable=count.allocatable,
+        why_none=count.why_none,
     )
 
 

@@ -27,8 +27,8 @@ UNOWNED: Final = frozenset({"CustomResourceDefinition", "PersistentVolumeClaim"}
 """Kinds that hold users' data: never owned by a policy, so that its deletion cannot take the data with it."""
 
 
-class Asking(Protocol):
-    """A policy as far as desired objects depend on it."""
+class Owning(Protocol):
+    """A policy or network as far as an ownerReference depends on it."""
 
     @property
     def api_version(self) -> str: ...
@@ -36,6 +36,11 @@ class Asking(Protocol):
     def kind(self) -> str: ...
     @property
     def metadata(self) -> ObjectMeta: ...
+
+
+class Asking(Owning, Protocol):
+    """A policy as far as desired objects depend on it."""
+
     @property
     def spec(self) -> NicClusterPolicySpec: ...
 
@@ -49,6 +54,7 @@ class StateObjects:
     problem   what keeps us from knowing: the user's mistake, mostly. What exists must then be left as it is
     caveats   sentences on what the policy asks for and does not get
     own       images of a version that is not `spec.global`'s, each as "path is version"
+    offers    a device plugin's configuration: what it should offer
     """
 
     asked: bool
@@ -56,6 +62,7 @@ class StateObjects:
     problem: Finding | None = None
     caveats: tuple[str, ...] = ()
     own: tuple[str, ...] = ()
+    offers: str | None = None
 
 
 def desired(policy: Asking, cluster: Cluster, render: Render) -> dict[str, StateObjects]:
@@ -122,7 +129,11 @@ def _state_objects(state: State, spec: NicClusterPolicySpec, cluster: Cluster, r
     rendered = render(state.folder, {"ds_owner": cluster.scope.owner, **values})
     objects = tuple(_labelled(obj, state, cluster.scope.owner) for obj in rendered)
     return StateObjects(
-        asked=True, objects=objects, caveats=state.caveats(spec, cluster), own=own_versions(state.field, spec)
+        asked=True,
+        objects=objects,
+        caveats=state.caveats(spec, cluster),
+        own=own_versions(state.field, spec),
+        offers=state.offers(spec, cluster),
     )
 
 
@@ -137,7 +148,7 @@ def _marked(obj: Obj, owners: Iterable[Asking]) -> Obj:
     """The object with what tells it is ours: its owners, and the hash by which a change is seen."""
     metadata = obj["metadata"]
     if obj["kind"] not in UNOWNED:
-        references = [_owner_reference(policy, controller=rank == 0) for rank, policy in enumerate(owners)]
+        references = [owner_reference(policy, controller=rank == 0) for rank, policy in enumerate(owners)]
         metadata = metadata | {"ownerReferences": references}
     return hashed(obj | {"metadata": metadata})
 
@@ -150,12 +161,13 @@ def hashed(obj: Obj) -> Obj:
     return obj | {"metadata": obj["metadata"] | {"annotations": {**annotations, names.HASH_ANNOTATION: digits}}}
 
 
-def _owner_reference(policy: Asking, *, controller: bool) -> Obj:
+def owner_reference(owner: Owning, *, controller: bool) -> Obj:
+    """By which an object goes with its owner."""
     return {
-        "apiVersion": policy.api_version,
-        "kind": policy.kind,
-        "name": policy.metadata.name,
-        "uid": policy.metadata.uid,
+        "apiVersion": owner.api_version,
+        "kind": owner.kind,
+        "name": owner.metadata.name,
+        "uid": owner.metadata.uid,
         "controller": controller,
         "blockOwnerDeletion": True,
     }

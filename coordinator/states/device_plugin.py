@@ -79,6 +79,11 @@ def reads(plugin: Plugin, asked: DevicePlugin | None, scope: Scope) -> tuple[str
     return () if asked is None or asked.config is not None else (_config_map(plugin, scope),)
 
 
+def config_text(plugin: Plugin, asked: DevicePlugin | None, cluster: Cluster) -> str | None:
+    """The configuration in force, of the policy or of the user's own ConfigMap; None while there is none."""
+    return None if asked is None else _config(plugin, asked, cluster).text
+
+
 def _config_map(plugin: Plugin, scope: Scope) -> str:
     return plugin.config_map + scope.name_suffix
 

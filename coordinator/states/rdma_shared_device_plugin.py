@@ -32,6 +32,10 @@ def _reads(spec: NicClusterPolicySpec, scope: Scope) -> tuple[str, ...]:
     return device_plugin.reads(PLUGIN, spec.rdma_shared_device_plugin, scope)
 
 
+def _offers(spec: NicClusterPolicySpec, cluster: Cluster) -> str | None:
+    return device_plugin.config_text(PLUGIN, spec.rdma_shared_device_plugin, cluster)
+
+
 STATE: Final = State(
     "state-RDMA-device-plugin",
     "RDMASharedDevicePluginReady",
@@ -41,4 +45,5 @@ STATE: Final = State(
     values=_values,
     caveats=_caveats,
     reads=_reads,
+    offers=_offers,
 )

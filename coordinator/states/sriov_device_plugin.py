@@ -32,6 +32,10 @@ def _reads(spec: NicClusterPolicySpec, scope: Scope) -> tuple[str, ...]:
     return device_plugin.reads(PLUGIN, spec.sriov_device_plugin, scope)
 
 
+def _offers(spec: NicClusterPolicySpec, cluster: Cluster) -> str | None:
+    return device_plugin.config_text(PLUGIN, spec.sriov_device_plugin, cluster)
+
+
 STATE: Final = State(
     "state-SRIOV-device-plugin",
     "SRIOVDevicePluginReady",
@@ -41,4 +45,5 @@ STATE: Final = State(
     values=_values,
     caveats=_caveats,
     reads=_reads,
+    offers=_offers,
 )

@@ -30,6 +30,7 @@ class State:
                Raises InvalidSpec for a user's mistake, and NotYet for what has to be known first.
     caveats    spec and cluster to sentences on what is accepted and has no effect, or could not be checked
     reads      spec and scope to the names of the ConfigMaps, in the operator's namespace, that the values depend on
+    offers     of a device plugin: spec and cluster to the text of the configuration that says what it offers
     """
 
     name: str
@@ -40,3 +41,4 @@ class State:
     values: Callable[[NicClusterPolicySpec, Cluster], Values | None]
     caveats: Callable[[NicClusterPolicySpec, Cluster], tuple[str, ...]] = lambda *_: ()
     reads: Callable[[NicClusterPolicySpec, Scope], tuple[str, ...]] = lambda *_: ()
+    offers: Callable[[NicClusterPolicySpec, Cluster], str | None] = lambda *_: None

@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from nicfleet.v1 import inventory_pb2 as nicfleet_dot_v1_dot_inventory__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16nicfleet/v1/view.proto\x12\x0bnicfleet.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bnicfleet/v1/inventory.proto\"9\n\x07\x46inding\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\r\n\x05nodes\x18\x03 \x03(\t\"\xdb\x03\n\x0bNodeSummary\x12\x0c\n\x04name\x18\x01 \x01(\t\x12+\n\nconnection\x18\x02 \x01(\x0e\x32\x17.nicfleet.v1.Connection\x12)\n\x05since\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\ragent_version\x18\x04 \x01(\t\x12\x13\n\x0binstance_id\x18\x05 \x01(\t\x12,\n\x08reported\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tfunctions\x18\x07 \x01(\r\x12\x0e\n\x06models\x18\x08 \x03(\t\x12,\n\x0e\x64river_flavour\x18\t \x01(\x0e\x32\x14.nicfleet.v1.Flavour\x12\x16\n\x0e\x64river_version\x18\n \x01(\t\x12\x34\n\x06labels\x18\x0b \x03(\x0b\x32$.nicfleet.v1.NodeSummary.LabelsEntry\x12\x16\n\x0elabels_in_step\x18\x0c \x01(\x08\x12&\n\x08\x66indings\x18\r \x03(\x0b\x32\x14.nicfleet.v1.Finding\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"9\n\x10ListNodesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"f\n\x11ListNodesResponse\x12\'\n\x05nodes\x18\x01 \x03(\x0b\x32\x18.nicfleet.v1.NodeSummary\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x0f\n\x07settled\x18\x03 \x01(\x08\"\x1e\n\x0eGetNodeRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"g\n\x0fGetNodeResponse\x12)\n\x07summary\x18\x01 \x01(\x0b\x32\x18.nicfleet.v1.NodeSummary\x12)\n\tinventory\x18\x02 \x01(\x0b\x32\x16.nicfleet.v1.Inventory\"\x13\n\x11WatchNodesRequest\"M\n\x12WatchNodesResponse\x12&\n\x04node\x18\x01 \x01(\x0b\x32\x18.nicfleet.v1.NodeSummary\x12\x0f\n\x07removed\x18\x02 \x01(\x08\"4\n\x16GetPolicyStatusRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\"}\n\x17GetPolicyStatusResponse\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12\x1b\n\x13observed_generation\x18\x03 \x01(\x03\x12(\n\x06states\x18\x04 \x03(\x0b\x32\x18.nicfleet.v1.StateStatus\"\x85\x01\n\x0bStateStatus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12%\n\x07\x66inding\x18\x03 \x01(\x0b\x32\x14.nicfleet.v1.Finding\x12\r\n\x05nodes\x18\x04 \x03(\t\x12#\n\x05notes\x18\x05 \x03(\x0b\x32\x14.nicfleet.v1.Finding\"\x15\n\x13GetInventoryRequest\"A\n\x14GetInventoryResponse\x12)\n\tinventory\x18\x01 \x01(\x0b\x32\x16.nicfleet.v1.Inventory\"\x17\n\x15WatchInventoryRequest\"C\n\x16WatchInventoryResponse\x12)\n\tinventory\x18\x01 \x01(\x0b\x32\x16.nicfleet.v1.Inventory\"\xa7\x01\n\tInventory\x12\x1f\n\x04node\x18\x01 \x01(\x0b\x32\x11.nicfleet.v1.Node\x12#\n\x06\x64river\x18\x02 \x01(\x0b\x32\x13.nicfleet.v1.Driver\x12(\n\tfunctions\x18\x03 \x03(\x0b\x32\x15.nicfleet.v1.Function\x12*\n\nmodule_use\x18\x04 \x03(\x0b\x32\x16.nicfleet.v1.ModuleUse*\x8b\x01\n\nConnection\x12\x1a\n\x16\x43ONNECTION_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x43ONNECTION_NOT_REPORTED\x10\x01\x12\x18\n\x14\x43ONNECTION_CONNECTED\x10\x02\x12\x15\n\x11\x43ONNECTION_SILENT\x10\x03\x12\x13\n\x0f\x43ONNECTION_GONE\x10\x04\x32\xcc\x02\n\tFleetView\x12J\n\tListNodes\x12\x1d.nicfleet.v1.ListNodesRequest\x1a\x1e.nicfleet.v1.ListNodesResponse\x12\x44\n\x07GetNode\x12\x1b.nicfleet.v1.GetNodeRequest\x1a\x1c.nicfleet.v1.GetNodeResponse\x12O\n\nWatchNodes\x12\x1e.nicfleet.v1.WatchNodesRequest\x1a\x1f.nicfleet.v1.WatchNodesResponse0\x01\x12\\\n\x0fGetPolicyStatus\x12#.nicfleet.v1.GetPolicyStatusRequest\x1a$.nicfleet.v1.GetPolicyStatusResponse2\xbc\x01\n\x08NodeView\x12S\n\x0cGetInventory\x12 .nicfleet.v1.GetInventoryRequest\x1a!.nicfleet.v1.GetInventoryResponse\x12[\n\x0eWatchInventory\x12\".nicfleet.v1.WatchInventoryRequest\x1a#.nicfleet.v1.WatchInventoryResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16nicfleet/v1/view.proto\x12\x0bnicfleet.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bnicfleet/v1/inventory.proto\"9\n\x07\x46inding\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\r\n\x05nodes\x18\x03 \x03(\t\"\xdb\x03\n\x0bNodeSummary\x12\x0c\n\x04name\x18\x01 \x01(\t\x12+\n\nconnection\x18\x02 \x01(\x0e\x32\x17.nicfleet.v1.Connection\x12)\n\x05since\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\ragent_version\x18\x04 \x01(\t\x12\x13\n\x0binstance_id\x18\x05 \x01(\t\x12,\n\x08reported\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tfunctions\x18\x07 \x01(\r\x12\x0e\n\x06models\x18\x08 \x03(\t\x12,\n\x0e\x64river_flavour\x18\t \x01(\x0e\x32\x14.nicfleet.v1.Flavour\x12\x16\n\x0e\x64river_version\x18\n \x01(\t\x12\x34\n\x06labels\x18\x0b \x03(\x0b\x32$.nicfleet.v1.NodeSummary.LabelsEntry\x12\x16\n\x0elabels_in_step\x18\x0c \x01(\x08\x12&\n\x08\x66indings\x18\r \x03(\x0b\x32\x14.nicfleet.v1.Finding\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"9\n\x10ListNodesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"f\n\x11ListNodesResponse\x12\'\n\x05nodes\x18\x01 \x03(\x0b\x32\x18.nicfleet.v1.NodeSummary\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x0f\n\x07settled\x18\x03 \x01(\x08\"\x1e\n\x0eGetNodeRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"g\n\x0fGetNodeResponse\x12)\n\x07summary\x18\x01 \x01(\x0b\x32\x18.nicfleet.v1.NodeSummary\x12)\n\tinventory\x18\x02 \x01(\x0b\x32\x16.nicfleet.v1.Inventory\"\x13\n\x11WatchNodesRequest\"M\n\x12WatchNodesResponse\x12&\n\x04node\x18\x01 \x01(\x0b\x32\x18.nicfleet.v1.NodeSummary\x12\x0f\n\x07removed\x18\x02 \x01(\x08\"4\n\x16GetPolicyStatusRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\"}\n\x17GetPolicyStatusResponse\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12\x1b\n\x13observed_generation\x18\x03 \x01(\x03\x12(\n\x06states\x18\x04 \x03(\x0b\x32\x18.nicfleet.v1.StateStatus\"\xb4\x01\n\x0bStateStatus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12%\n\x07\x66inding\x18\x03 \x01(\x0b\x32\x14.nicfleet.v1.Finding\x12\r\n\x05nodes\x18\x04 \x03(\t\x12#\n\x05notes\x18\x05 \x03(\x0b\x32\x14.nicfleet.v1.Finding\x12-\n\tresources\x18\x06 \x03(\x0b\x32\x1a.nicfleet.v1.ResourceCount\"\xa2\x01\n\rResourceCount\x12\x10\n\x08resource\x18\x01 \x01(\t\x12\r\n\x05nodes\x18\x02 \x03(\t\x12\x16\n\tfunctions\x18\x03 \x01(\rH\x00\x88\x01\x01\x12\x11\n\tuncertain\x18\x04 \x01(\r\x12\x10\n\x08\x65xpected\x18\x05 \x01(\x04\x12\x13\n\x0b\x61llocatable\x18\x06 \x01(\x04\x12\x10\n\x08why_none\x18\x07 \x01(\tB\x0c\n\n_functions\"\x15\n\x13GetInventoryRequest\"A\n\x14GetInventoryResponse\x12)\n\tinventory\x18\x01 \x01(\x0b\x32\x16.nicfleet.v1.Inventory\"\x17\n\x15WatchInventoryRequest\"C\n\x16WatchInventoryResponse\x12)\n\tinventory\x18\x01 \x01(\x0b\x32\x16.nicfleet.v1.Inventory\"\xa7\x01\n\tInventory\x12\x1f\n\x04node\x18\x01 \x01(\x0b\x32\x11.nicfleet.v1.Node\x12#\n\x06\x64river\x18\x02 \x01(\x0b\x32\x13.nicfleet.v1.Driver\x12(\n\tfunctions\x18\x03 \x03(\x0b\x32\x15.nicfleet.v1.Function\x12*\n\nmodule_use\x18\x04 \x03(\x0b\x32\x16.nicfleet.v1.ModuleUse*\x8b\x01\n\nConnection\x12\x1a\n\x16\x43ONNECTION_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x43ONNECTION_NOT_REPORTED\x10\x01\x12\x18\n\x14\x43ONNECTION_CONNECTED\x10\x02\x12\x15\n\x11\x43ONNECTION_SILENT\x10\x03\x12\x13\n\x0f\x43ONNECTION_GONE\x10\x04\x32\xcc\x02\n\tFleetView\x12J\n\tListNodes\x12\x1d.nicfleet.v1.ListNodesRequest\x1a\x1e.nicfleet.v1.ListNodesResponse\x12\x44\n\x07GetNode\x12\x1b.nicfleet.v1.GetNodeRequest\x1a\x1c.nicfleet.v1.GetNodeResponse\x12O\n\nWatchNodes\x12\x1e.nicfleet.v1.WatchNodesRequest\x1a\x1f.nicfleet.v1.WatchNodesResponse0\x01\x12\\\n\x0fGetPolicyStatus\x12#.nicfleet.v1.GetPolicyStatusRequest\x1a$.nicfleet.v1.GetPolicyStatusResponse2\xbc\x01\n\x08NodeView\x12S\n\x0cGetInventory\x12 .nicfleet.v1.GetInventoryRequest\x1a!.nicfleet.v1.GetInventoryResponse\x12[\n\x0eWatchInventory\x12\".nicfleet.v1.WatchInventoryRequest\x1a#.nicfleet.v1.WatchInventoryResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,8 +35,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_NODESUMMARY_LABELSENTRY']._loaded_options = None
   _globals['_NODESUMMARY_LABELSENTRY']._serialized_options = b'8\001'
-  _globals['_CONNECTION']._serialized_start=1710
-  _globals['_CONNECTION']._serialized_end=1849
+  _globals['_CONNECTION']._serialized_start=1922
+  _globals['_CONNECTION']._serialized_end=2061
   _globals['_FINDING']._serialized_start=101
   _globals['_FINDING']._serialized_end=158
   _globals['_NODESUMMARY']._serialized_start=161
@@ -60,19 +60,21 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETPOLICYSTATUSRESPONSE']._serialized_start=1092
   _globals['_GETPOLICYSTATUSRESPONSE']._serialized_end=1217
   _globals['_STATESTATUS']._serialized_start=1220
-  _globals['_STATESTATUS']._serialized_end=1353
-  _globals['_GETINVENTORYREQUEST']._serialized_start=1355
-  _globals['_GETINVENTORYREQUEST']._serialized_end=1376
-  _globals['_GETINVENTORYRESPONSE']._serialized_start=1378
-  _globals['_GETINVENTORYRESPONSE']._serialized_end=1443
-  _globals['_WATCHINVENTORYREQUEST']._serialized_start=1445
-  _globals['_WATCHINVENTORYREQUEST']._serialized_end=1468
-  _globals['_WATCHINVENTORYRESPONSE']._serialized_start=1470
-  _globals['_WATCHINVENTORYRESPONSE']._serialized_end=1537
-  _globals['_INVENTORY']._serialized_start=1540
-  _globals['_INVENTORY']._serialized_end=1707
-  _globals['_FLEETVIEW']._serialized_start=1852
-  _globals['_FLEETVIEW']._serialized_end=2184
-  _globals['_NODEVIEW']._serialized_start=2187
-  _globals['_NODEVIEW']._serialized_end=2375
+  _globals['_STATESTATUS']._serialized_end=1400
+  _globals['_RESOURCECOUNT']._serialized_start=1403
+  _globals['_RESOURCECOUNT']._serialized_end=1565
+  _globals['_GETINVENTORYREQUEST']._serialized_start=1567
+  _globals['_GETINVENTORYREQUEST']._serialized_end=1588
+  _globals['_GETINVENTORYRESPONSE']._serialized_start=1590
+  _globals['_GETINVENTORYRESPONSE']._serialized_end=1655
+  _globals['_WATCHINVENTORYREQUEST']._serialized_start=1657
+  _globals['_WATCHINVENTORYREQUEST']._serialized_end=1680
+  _globals['_WATCHINVENTORYRESPONSE']._serialized_start=1682
+  _globals['_WATCHINVENTORYRESPONSE']._serialized_end=1749
+  _globals['_INVENTORY']._serialized_start=1752
+  _globals['_INVENTORY']._serialized_end=1919
+  _globals['_FLEETVIEW']._serialized_start=2064
+  _globals['_FLEETVIEW']._serialized_end=2396
+  _globals['_NODEVIEW']._serialized_start=2399
+  _globals['_NODEVIEW']._serialized_end=2587
 # @@protoc_insertion_point(module_scope)

@@ -367,6 +367,7 @@ class StateStatus(_message.Message):
     FINDING_FIELD_NUMBER: _builtins.int
     NODES_FIELD_NUMBER: _builtins.int
     NOTES_FIELD_NUMBER: _builtins.int
+    RESOURCES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Upstream's name, "state-OFED"."""
     state: _builtins.str
@@ -380,6 +381,10 @@ class StateStatus(_message.Message):
     def notes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Finding]:
         """What is worth knowing although it does not keep the state from being ready."""
 
+    @_builtins.property
+    def resources(self) -> _containers.RepeatedCompositeFieldContainer[Global___ResourceCount]:
+        """Of a device plugin: what its configuration gives each node. Nodes that have the same go together."""
+
     def __init__(
         self,
         *,
@@ -388,14 +393,62 @@ class StateStatus(_message.Message):
         finding: Global___Finding | None = ...,
         nodes: _abc.Iterable[_builtins.str] | None = ...,
         notes: _abc.Iterable[Global___Finding] | None = ...,
+        resources: _abc.Iterable[Global___ResourceCount] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["finding", b"finding"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["finding", b"finding", "name", b"name", "nodes", b"nodes", "notes", b"notes", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["finding", b"finding", "name", b"name", "nodes", b"nodes", "notes", b"notes", "resources", b"resources", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___StateStatus: _TypeAlias = StateStatus  # noqa: Y015
+
+@_typing.final
+class ResourceCount(_message.Message):
+    """One resource of a device plugin on some nodes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESOURCE_FIELD_NUMBER: _builtins.int
+    NODES_FIELD_NUMBER: _builtins.int
+    FUNCTIONS_FIELD_NUMBER: _builtins.int
+    UNCERTAIN_FIELD_NUMBER: _builtins.int
+    EXPECTED_FIELD_NUMBER: _builtins.int
+    ALLOCATABLE_FIELD_NUMBER: _builtins.int
+    WHY_NONE_FIELD_NUMBER: _builtins.int
+    resource: _builtins.str
+    """Full name, "rdma/rdma_shared_device_a"."""
+    functions: _builtins.int
+    """Functions that the selectors take on each of them; unset where an inventory does not tell."""
+    uncertain: _builtins.int
+    """Functions that they may take besides."""
+    expected: _builtins.int
+    """Units that each node should offer at least, and those it does offer."""
+    allocatable: _builtins.int
+    why_none: _builtins.str
+    """Why they take none; empty when they take some."""
+    @_builtins.property
+    def nodes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        resource: _builtins.str = ...,
+        nodes: _abc.Iterable[_builtins.str] | None = ...,
+        functions: _builtins.int | None = ...,
+        uncertain: _builtins.int = ...,
+        expected: _builtins.int = ...,
+        allocatable: _builtins.int = ...,
+        why_none: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_functions", b"_functions", "functions", b"functions"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_functions", b"_functions", "allocatable", b"allocatable", "expected", b"expected", "functions", b"functions", "nodes", b"nodes", "resource", b"resource", "uncertain", b"uncertain", "why_none", b"why_none"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__functions: _TypeAlias = _typing.Literal["functions"]  # noqa: Y015
+    _WhichOneofArgType__functions: _TypeAlias = _typing.Literal["_functions", b"_functions"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__functions) -> _WhichOneofReturnType__functions | None: ...
+
+Global___ResourceCount: _TypeAlias = ResourceCount  # noqa: Y015
 
 @_typing.final
 class GetInventoryRequest(_message.Message):

@@ -5,9 +5,9 @@ Only the states of the device plugins have a `ResourceView`; for every other sta
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
 
+from coordinator.fleet.views import ResourceCount
 from coordinator.plugins.misses import sentence
 from coordinator.plugins.prediction import UNUSABLE, Miss, Prediction
 from coordinator.verdicts.view import ResourceView, StateView
@@ -15,19 +15,6 @@ from nicfleet.reasons import MOST_NODES_NAMED, Finding, Reason, name_nodes
 
 _LOST: Final = "the kubelet may have lost the plugin, or the plugin may have started too early; delete its pod there"
 _STALE: Final = "the plugin may have started before all was there; delete its pod there"
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class ResourceCount:
-    """One resource on the nodes that have the same of it. `functions` None: not to be told from an inventory."""
-
-    resource: str
-    functions: int | None
-    uncertain: int
-    expected: int
-    allocatable: int
-    why_none: str
-    nodes: tuple[str, ...]
 
 
 def resource_missing(view: StateView) -> Finding | None:

@@ -22,6 +22,7 @@ DEPLOY = Path(__file__).parents[3] / "deploy"
 EXAMPLES = DEPLOY / "examples"
 DRIVER_VERSION = "23.04-0.5.3.3.1"
 """What the example asks for; a loaded driver calls it 23.04-0.5.3."""
+OFFERED = {"rdma/rdma_shared_device_a": 63}
 
 _RBAC = "/apis/rbac.authorization.k8s.io/v1"
 _NAMESPACED = f"namespaces/{names.DEFAULT_NAMESPACE}"
@@ -62,8 +63,9 @@ class Product:
         self.view = view_pb2_grpc.FleetViewStub(self._channel)
 
     def register(self, *nodes: str, **details: Any) -> None:
-        """Nodes whose kubelets run whatever is scheduled on them; details as for `fake_node`."""
-        self.plane.apply(*(fake_node(node, **details) for node in nodes))
+        """Nodes whose kubelets run whatever is scheduled on them, and to which the example's device plugin has
+        registered; details as for `fake_node`."""
+        self.plane.apply(*(fake_node(node, **({"resources": OFFERED} | details)) for node in nodes))
 
     def agent(self, node: str, build: HostBuilder) -> Agent:
         """A Node, its host and an agent on it, which runs."""

@@ -9,9 +9,10 @@ from typing import Any, TypeVar
 import pytest
 
 from coordinator.fleet.plugin_view import plugin_view
+from coordinator.fleet.views import ResourceCount
 from coordinator.plugins.prediction import Miss, Overlap, Prediction, Step
 from coordinator.plugins.predictions import Predictions
-from coordinator.verdicts.checks.resources import ResourceCount, resource_counts, short_nodes
+from coordinator.verdicts.checks.resources import resource_counts, short_nodes
 from coordinator.verdicts.patience import Patience
 from coordinator.verdicts.readiness import Level, judge
 from coordinator.verdicts.resources import Plugin, PluginState, resource_views, unpredicted
