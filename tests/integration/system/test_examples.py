@@ -142,23 +142,25 @@ def driver_on(node: str, policy: Document) -> str | None:
     return driver_version(spec["ofedDriver"]["version"])
 
 
-def status(product: Product, policy: Document) -> dict[str, Any]:
+def stored(product: Product, policy: Document) -> dict[str, Any]:
+    """A policy as it is on the API server."""
     collection = POLICIES if policy["kind"] == "NicClusterPolicy" else NODE_POLICIES
-    return product.api.status(policy["metadata"]["name"], collection)
+    return product.api.policy(policy["metadata"]["name"], collection)
 
 
 def wait_ready(product: Product, policy: Document) -> dict[str, Any]:
     """The status when it is ready. Driver pods of an earlier file are replaced on the way, as its message asks."""
 
-    def ready() -> dict[str, Any] | None:
-        conditions = {condition["type"]: condition for condition in status(product, policy).get("conditions", ())}
-        if conditions["Ready"]["reason"] == Reason.DriverPodsOutdated:
+    def ready() -> dict[str, Any]:
+        found = stored(product, policy)
+        status: dict[str, Any] = found["status"]
+        (condition,) = (condition for condition in status["conditions"] if condition["type"] == "Ready")
+        if condition["reason"] == Reason.DriverPodsOutdated:
             label = names.OFED_DRIVER_LABEL
             product.plane.kubectl("delete", "pods", "-l", label, f"--namespace={names.DEFAULT_NAMESPACE}")
-        generation = product.plane.get(policy["kind"], policy["metadata"]["name"])["metadata"]["generation"]
-        assert conditions["Ready"]["observedGeneration"] == generation
-        assert conditions["Ready"]["status"] == "True", conditions["Ready"]
-        return status(product, policy)
+        assert condition["observedGeneration"] == found["metadata"]["generation"]
+        assert condition["status"] == "True", condition
+        return status
 
     return eventually(ready, within=60)
 
@@ -196,7 +198,7 @@ def test_what_an_old_file_lacks_is_named(product: Product) -> None:
     apply(product, REFUSED)
     (policy,) = policies(REFUSED)
 
-    state = eventually(lambda: _state(status(product, policy), "state-ib-kubernetes", "error"))
+    state = eventually(lambda: _state(stored(product, policy)["status"], "state-ib-kubernetes", "error"))
 
     assert "spec.ibKubernetes.pKeyGUIDPoolRangeStart" in state["message"]
 
