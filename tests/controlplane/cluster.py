@@ -130,6 +130,9 @@ class ControlPlane:
             if time.monotonic() > deadline:
                 raise ControlPlaneError(f"not served after {ESTABLISHED_SECONDS:.0f} s: {', '.join(unserved)}")
             time.sleep(POLL_SECONDS)
+        # A CRD that is deleted before it was ever asked for anything takes minutes to go.
+        for crd in self.get("crd")["items"]:
+            self.kubectl("get", crd["metadata"]["name"])
 
     def get(self, *arguments: str) -> Any:
         """Return what `kubectl get … -o json` prints, decoded."""

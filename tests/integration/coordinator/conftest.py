@@ -23,9 +23,6 @@ DEPLOY = Path(__file__).parents[3] / "deploy"
 def installed(cluster: ControlPlane) -> Iterator[ControlPlane]:
     """CRDs, namespace and rights, as a user installs them."""
     cluster.install(DEPLOY / "manifests/namespace.yaml", DEPLOY / "manifests", DEPLOY / "crds")
-    # A CRD that is deleted before it was ever asked for anything takes minutes to go.
-    kinds = [path.stem.removeprefix(f"{names.API_GROUP}_") for path in (DEPLOY / "crds").iterdir()]
-    cluster.kubectl("get", ",".join(kinds))
     yield cluster
     cluster.kubectl("delete", "-f", str(DEPLOY / "manifests"), "-f", str(DEPLOY / "crds"))
 
