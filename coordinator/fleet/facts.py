@@ -13,6 +13,7 @@ from coordinator.fleet.driver import DriverFacts, driver_facts
 from coordinator.fleet.hardware_labels import hardware_labels
 from coordinator.fleet.management import NicInterface, nic_interfaces
 from coordinator.fleet.plugin_view import PluginView, plugin_view
+from coordinator.fleet.uplinks import Uplink, uplinks
 from nicfleet.inventory import Function, Inventory
 from nicfleet.reasons import Finding, Reason
 
@@ -32,7 +33,8 @@ class Facts:
 
     `labels` are the hardware labels it justifies, `models` the marketing names of the PFs, sorted without doubles,
     `interfaces` those on a 15b3 port that carry an address or a default route, `plugin_view` what device plugins go
-    by. `partial`: what is missing may only be out of sight, so no label may go away for it.
+    by, `uplinks` what a secondary network can build on. `partial`: what is missing may only be out of sight, so no
+    label may go away for it.
     """
 
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -44,6 +46,7 @@ class Facts:
     root_on_nvme: bool | None = None
     plugin_directories: tuple[str, ...] = ()
     plugin_view: PluginView = field(default_factory=PluginView)
+    uplinks: tuple[Uplink, ...] = ()
     partial: bool = False
 
 
@@ -60,6 +63,7 @@ def derive(inventory: Inventory) -> Facts:
         root_on_nvme=inventory.node.root_on_nvme,
         plugin_directories=inventory.node.plugin_directories,
         plugin_view=plugin_view(inventory),
+        uplinks=uplinks(inventory),
         partial=_is_partial(inventory),
     )
 

@@ -30,6 +30,7 @@ class Source:
     resource: Resource
     namespace: str = ""
     label_selector: str = ""
+    field_selector: str = ""
     metadata_only: bool = False
 
     def __str__(self) -> str:
@@ -144,6 +145,14 @@ class Kube:
         patch = "application/json-patch+json"
         return await self._transport.call(Call("patch", str(ref), "PATCH", path, query, operations, patch))
 
+    async def merge_patch(self, ref: Ref, patch: Obj, *, manager: str) -> bytes:
+        """What `patch` has becomes so, and nothing else changes. With a uid in it another object is a Conflict."""
+        path = ref.resource.path(ref.namespace, ref.name)
+        query = {"fieldManager": manager}
+        return await self._transport.call(
+            Call("patch", str(ref), "PATCH", path, query, patch, "application/merge-patch+json")
+        )
+
     async def replace_status(self, obj: Obj, *, manager: str) -> bytes:
         """PUT the status of an object that carries its resourceVersion. Raises Conflict when that is not the newest."""
         ref = ref_of(obj)
@@ -191,4 +200,5 @@ def _path(source: Source) -> str:
 
 
 def _selector(source: Source) -> dict[str, str | int]:
-    return {"labelSelector": source.label_selector} if source.label_selector else {}
+    selectors = {"labelSelector": source.label_selector, "fieldSelector": source.field_selector}
+    return {name: selector for name, selector in selectors.items() if selector}

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterable
 
+from pydantic import ValidationError
+
 
 class InvalidSpec(Exception):
     """A field of a policy that the API server accepted and we cannot work with.
@@ -45,3 +47,15 @@ def caught(*checks: Callable[[], object]) -> tuple[InvalidSpec, ...]:
         except InvalidSpec as refused:
             problems += refused.each
     return tuple(problems)
+
+
+def unreadable(error: ValidationError) -> tuple[InvalidSpec, ...]:
+    """What the API server took, under CRDs that are not ours, and the models do not."""
+    return tuple(
+        InvalidSpec(
+            ".".join(str(part) for part in one["loc"]),
+            "cannot be used",
+            f"{one['msg']}; apply the CRDs of this version and correct the field",
+        )
+        for one in error.errors()
+    )
