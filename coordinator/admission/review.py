@@ -14,12 +14,13 @@ from pydantic import ValidationError
 
 from coordinator.admission.cautions import warnings
 from coordinator.admission.conflicts import conflicts_of
-from coordinator.admission.rules import problems, unreadable
+from coordinator.admission.rules import problems
 from coordinator.networks.definition import network_problems
 from coordinator.networks.warnings import warnings as network_warnings
 from coordinator.nodes import KubeNode
 from coordinator.objects.served import ServedPolicy
 from coordinator.policy import InvalidSpec, NicClusterPolicy, NicNodePolicy
+from coordinator.policy.invalid import unreadable
 from coordinator.policy.networks import HostDeviceNetwork, IPoIBNetwork, MacvlanNetwork, Network
 from nicfleet.names import API_GROUP, POLICY_NAME
 

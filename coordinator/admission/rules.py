@@ -7,8 +7,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Final
 
-from pydantic import ValidationError
-
 from coordinator.objects.served import ServedPolicy
 from coordinator.policy import InvalidSpec, NicClusterPolicy, NicNodePolicy
 from coordinator.states import STATES, NotYet, State
@@ -54,18 +52,6 @@ def name_problems(policy: ServedPolicy) -> Iterator[InvalidSpec]:
             f"has {len(name)} characters",
             f"make a NicNodePolicy with a name of at most {LONGEST_NODE_POLICY_NAME}",
         )
-
-
-def unreadable(error: ValidationError) -> tuple[InvalidSpec, ...]:
-    """What the API server took, under CRDs that are not ours, and the models do not."""
-    return tuple(
-        InvalidSpec(
-            ".".join(str(part) for part in one["loc"]),
-            "cannot be used",
-            f"{one['msg']}; apply the CRDs of this version and correct the field",
-        )
-        for one in error.errors()
-    )
 
 
 def states_of(policy: ServedPolicy) -> tuple[State, ...]:

@@ -6,9 +6,10 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from coordinator.admission.rules import problems, unreadable
+from coordinator.admission.rules import problems
 from coordinator.networks.definition import network_problems
 from coordinator.policy import NicClusterPolicy, NicNodePolicy
+from coordinator.policy.invalid import unreadable
 from coordinator.policy.networks import HostDeviceNetwork, MacvlanNetwork, Network
 from tests.unit.coordinator.policies import ROOT, image, node_policy, policy
 
