@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from coordinator.configuration_pods import ConfigurationPods
 from coordinator.driver_pods import DriverPods
 from coordinator.fleet.finding_log import FindingLog
 from coordinator.fleet.fleet import Fleet, Snapshot
@@ -46,7 +47,7 @@ from coordinator.settings import Settings
 from coordinator.states.cluster import Cluster
 from coordinator.verdicts.readiness import Level
 from coordinator.verdicts.view import NodeView
-from coordinator.world import DriverWishes
+from coordinator.world import Wishes
 from nicfleet.inventory import NodeName
 from nicfleet.names import NIC_LABEL, POLICY_NAME
 
@@ -93,15 +94,17 @@ class Coordinator:
         }
         self._index = ObjectIndex(kube, self._object_changed, random)
         self._limiter = Limiter()
-        self._wishes = DriverWishes(unknown=True)  # until a pass has looked at the policies
+        self._wishes = Wishes(unknown=True)  # until a pass has looked at the policies
         self._findings = FindingLog()
         self._hardware: set[str] = set()  # nodes whose hardware changed since their labels were last looked at
         self._driver_pods = DriverPods(kube, settings.namespace, self._relabel)
+        self._configuration_pods = ConfigurationPods(kube, settings.namespace, self._relabel)
         self._labels = NodeLabels(
             fleet=self._fleet,
             mode=settings.label_mode,
             wishes=lambda: self._wishes,
             driver_pod=self._driver_pods.on,
+            configuration_pod=self._configuration_pods.on,
             clock=_now,
         )
         self._node_views = NodeViews(self._nodes, self._view_of)
@@ -179,7 +182,7 @@ class Coordinator:
     def _reconcile_soon(self) -> None:
         self._queue.add_later(_PASS, min(max(POLICY_DELAY, _REST * self._reconciler.cost), POLICY_DELAY_MOST))
 
-    def _wishes_known(self, wishes: DriverWishes) -> None:
+    def _wishes_known(self, wishes: Wishes) -> None:
         if wishes != self._wishes:
             self._wishes = wishes
             self._driver_pods.forget()  # what was seen of the pods was held against another driver
@@ -243,6 +246,7 @@ class Coordinator:
                 self._kube, EventRecorder(self._kube), lambda kind, answer: self._policies[kind].learn(answer)
             ),
             driver_pods=self._driver_pods,
+            configuration_pods=self._configuration_pods,
             looks=PodLooks(self._kube, self._uid_of),
             resources=PluginResources(),
             render=Renderer(settings.templates),

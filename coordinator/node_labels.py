@@ -9,22 +9,24 @@ from datetime import datetime
 
 from coordinator.fleet.fleet import Fleet
 from coordinator.fleet.views import LabelStatus
+from coordinator.labels.configuration_wait import ConfigurationInputs, ConfigurationPod, configuration_wait
 from coordinator.labels.rules import LabelChange, Mode, Wait, Wanted, carried, hardware_of, patch, wanted
 from coordinator.labels.wait import DriverPod, WaitInputs, wait
 from coordinator.nodes import KubeNode
-from coordinator.world import DriverWishes
+from coordinator.world import Wishes
 from nicfleet.inventory import NodeName
-from nicfleet.names import NIC_LABEL, WAIT_LABEL
+from nicfleet.names import NIC_CONFIGURATION_WAIT_LABEL, NIC_LABEL, WAIT_LABEL
 
 
 @dataclass(frozen=True, slots=True)
 class NodeLabels:
-    """`wishes` answers with what the policies want of the driver. `driver_pod` is upstream's evidence."""
+    """`wishes` answers with what the policies want. The two pods of a node are upstream's evidence."""
 
     fleet: Fleet
     mode: Mode
-    wishes: Callable[[], DriverWishes]
+    wishes: Callable[[], Wishes]
     driver_pod: Callable[[str], DriverPod]
+    configuration_pod: Callable[[str], ConfigurationPod]
     clock: Callable[[], datetime]
 
     def change(self, node: KubeNode) -> LabelChange | None:
@@ -44,7 +46,7 @@ class NodeLabels:
         reported = facts.labels if facts else None
         if facts is not None and facts.partial:
             reported = hardware_of(node) | dict(facts.labels)
-        return wanted(node, reported, self.mode, {WAIT_LABEL: self._wait(node)})
+        return wanted(node, reported, self.mode, self._waits(node))
 
     def expected(self, node: KubeNode) -> KubeNode:
         """The Node as it is once its labels are written: a pass decides by what is known, not by what is on its way."""
@@ -57,18 +59,20 @@ class NodeLabels:
         until = self.fleet.node_settles(NodeName(node.name), now)
         return None if until is None else (until - now).total_seconds()
 
-    def _wait(self, node: KubeNode) -> Wait:
+    def _waits(self, node: KubeNode) -> dict[str, Wait]:
+        """By wait label, what it shall be."""
         snapshot = self.fleet.snapshot(NodeName(node.name))
-        facts = snapshot.facts if snapshot else None
-        live = facts if snapshot and snapshot.live else None
+        live = snapshot.facts if snapshot and snapshot.live else None
         labels = node.labels if live is None else {**_without_nic(node), **live.labels}
-        inputs = WaitInputs(
-            driver=live.driver if live else None,
-            settled=self.settles_in(node) is None,
-            nic=labels.get(NIC_LABEL) == "true",
-            driver_pod=self.driver_pod(node.name),
-        )
-        return wait(self.wishes().on(replace(node, labels=labels)), inputs)
+        settled = self.settles_in(node) is None
+        nic = labels.get(NIC_LABEL) == "true"
+        wishes = self.wishes()
+        driver = WaitInputs(live.driver if live else None, settled, nic, self.driver_pod(node.name))
+        configuration = ConfigurationInputs(live is not None, settled, nic, self.configuration_pod(node.name))
+        return {
+            WAIT_LABEL: wait(wishes.on(replace(node, labels=labels)), driver),
+            NIC_CONFIGURATION_WAIT_LABEL: configuration_wait(wishes.configuration, configuration),
+        }
 
 
 def _without_nic(node: KubeNode) -> dict[str, str]:

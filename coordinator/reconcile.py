@@ -16,12 +16,14 @@ from typing import Any, Final
 
 from coordinator.admission.conflicts import by_state
 from coordinator.admission.conflicts import conflicts as conflicts_between
+from coordinator.configuration_pods import ConfigurationPods
 from coordinator.driver_pods import DriverPods
 from coordinator.fleet.fleet import Fleet
 from coordinator.fleet.views import PolicyStatus, StateStatus
 from coordinator.intake import Intake, Policy, owner_of
 from coordinator.kube.objects import Ref, ref_of
 from coordinator.kube.reflector import Reflector
+from coordinator.labels.configuration_wait import Configuration
 from coordinator.node_views import NodeViews
 from coordinator.objects.apply import Applier
 from coordinator.objects.desired import Render, StateObjects
@@ -42,9 +44,9 @@ from coordinator.workloads import Workload
 from coordinator.world import (
     WORKLOADS,
     Detail,
-    DriverWishes,
     Places,
     Plan,
+    Wishes,
     World,
     incomplete,
     plan,
@@ -77,11 +79,12 @@ class Deps:
     applier: Applier
     writer: PolicyStatusWriter
     driver_pods: DriverPods
+    configuration_pods: ConfigurationPods
     looks: PodLooks
     resources: PluginResources
     render: Render
     cluster: Callable[[Iterable[NicClusterPolicySpec]], Cluster]
-    on_wishes: Callable[[DriverWishes], None]
+    on_wishes: Callable[[Wishes], None]
     clock: Callable[[], datetime]
 
 
@@ -129,7 +132,8 @@ class Reconciler:
         conflicts = by_state(conflicts_between(intake.served, [node.kube for node in nodes.values()]))
         world = World(intake.served, nodes, self._workloads(), conflicts)
         unknown = bool(intake.unreadable or intake.leaving or self._orphaned)
-        deps.on_wishes(DriverWishes.of(world, unknown=unknown))
+        wishes = Wishes.of(world, unknown=unknown)
+        deps.on_wishes(wishes)
         planned = plan(world, deps.cluster([policy.spec for policy in intake.served]), deps.render)
         outcomes, leftovers = await self._apply(planned, intake.untouched)
         world = replace(world, workloads=self._workloads())  # our own writes are known by now
@@ -137,6 +141,9 @@ class Reconciler:
         views = await self._look(world, planned, outcomes, statuses)
         asked = any(policy.spec.ofed_driver is not None for policy in intake.served)
         pods_remain = await deps.driver_pods.update(chain(*views.values()), asked=asked)
+        if wishes.configuration is not Configuration.UNKNOWN:
+            configured = wishes.configuration is Configuration.ASKED
+            pods_remain |= await deps.configuration_pods.update(asked=configured)
         again = _soonest(chain(leftovers, *(chain(*done.values()) for done in outcomes.values())))
         if pods_remain or any(outcome.action is Action.WAITING for outcome in leftovers):
             again = _sooner(again, WAITING_SECONDS)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Self
 
 from coordinator.kube.objects import Obj, Ref, ref_of
+from coordinator.labels.configuration_wait import Configuration
 from coordinator.labels.wait import DriverRequest, Unasked
 from coordinator.nodes import KubeNode
 from coordinator.objects.desired import Render, StateObjects, desired_of_all, section
@@ -143,10 +144,14 @@ class DriverWish:
 
 
 @dataclass(frozen=True, slots=True)
-class DriverWishes:
-    """What all policies together want of the nodes' driver. `unknown`: there may be one that cannot be read."""
+class Wishes:
+    """What all policies together want of the nodes' labels.
 
-    wishes: tuple[DriverWish, ...] = ()
+    `drivers`: those that ask for one. `unknown`: there may be one more, that cannot be read.
+    """
+
+    drivers: tuple[DriverWish, ...] = ()
+    configuration: Configuration = Configuration.NOBODY
     unknown: bool = False
 
     @classmethod
@@ -159,12 +164,18 @@ class DriverWishes:
                     unclear.append(replace(DriverWish.of(policy), request=Unasked.UNKNOWN))
                 else:
                     clear.append(DriverWish.of(policy))
-        return cls((*clear, *unclear), unknown)
+        return cls((*clear, *unclear), _configuration(world, unknown=unknown), unknown)
 
     def on(self, node: KubeNode) -> DriverRequest | Unasked:
         """For one node: the first policy that asks for a driver there."""
-        found = (asked for wish in self.wishes if (asked := wish.on(node)) is not Unasked.NOBODY)
+        found = (asked for wish in self.drivers if (asked := wish.on(node)) is not Unasked.NOBODY)
         return next(found, Unasked.UNKNOWN if self.unknown else Unasked.NOBODY)
+
+
+def _configuration(world: World, *, unknown: bool) -> Configuration:
+    if any(policy.spec.nic_configuration_operator is not None for policy in world.policies):
+        return Configuration.ASKED
+    return Configuration.UNKNOWN if unknown else Configuration.NOBODY
 
 
 def state_views(

@@ -21,7 +21,7 @@ class Reason(StrEnum):
     # The policy.
     FleetSettling = "FleetSettling"
     InvalidSpec = "InvalidSpec"
-    NotSupported = "NotSupported"
+    Caveat = "Caveat"
     NotYetKnown = "NotYetKnown"
     VersionNotGlobal = "VersionNotGlobal"
     PolicyConflict = "PolicyConflict"

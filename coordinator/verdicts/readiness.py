@@ -22,7 +22,7 @@ class Level(StrEnum):
     ERROR = "error"
 
 
-_ERRORS: Final = frozenset({Reason.InvalidSpec, Reason.NotSupported, Reason.ObjectConflict, Reason.PolicyConflict})
+_ERRORS: Final = frozenset({Reason.InvalidSpec, Reason.ObjectConflict, Reason.PolicyConflict})
 """Findings that waiting does not heal: somebody must change something."""
 
 _IN_PROGRESS: Final = frozenset(

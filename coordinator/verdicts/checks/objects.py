@@ -25,7 +25,7 @@ def old_objects_remain(view: StateView) -> Finding | None:
 
 
 def accepted_without_effect(view: StateView) -> Finding | None:
-    return Finding(Reason.NotSupported, "; ".join(view.caveats)) if view.caveats else None
+    return Finding(Reason.Caveat, "; ".join(view.caveats)) if view.caveats else None
 
 
 def version_not_global(view: StateView) -> Finding | None:

@@ -24,6 +24,7 @@ DRIVER = {
     names.DRIVER_VERSION_LABEL: "23.04-0.5.3",
     names.RDMA_AVAILABLE_LABEL: "true",
     names.WAIT_LABEL: "false",
+    names.NIC_CONFIGURATION_WAIT_LABEL: "false",
 }
 NIC = {names.NIC_LABEL: "true", names.RDMA_CAPABLE_LABEL: "true"}
 SRIOV = {names.NIC_SRIOV_LABEL: "true", names.SRIOV_CAPABLE_LABEL: "true"}

@@ -6,12 +6,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from coordinator.fleet.fleet import Fleet
+from coordinator.labels.configuration_wait import ConfigurationPod
 from coordinator.labels.rules import LabelChange, Mode
 from coordinator.labels.wait import DriverPod
 from coordinator.node_labels import NodeLabels
 from coordinator.nodes import KubeNode, Taint
 from coordinator.objects.served import ServedPolicy
-from coordinator.world import DriverWish, DriverWishes
+from coordinator.world import DriverWish, Wishes
 from nicfleet.inventory import Driver, DriverContainer, Inventory, NodeName, Unread
 from nicfleet.names import NIC_LABEL, WAIT_LABEL
 from tests.unit.coordinator.inventories import connectx6dx, inventory, kube_node, node, ofed
@@ -20,22 +21,29 @@ from tests.unit.coordinator.reports import hello, identity, update
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 NAME = NodeName("worker-1")
-DRIVER = DriverWishes((DriverWish.of(ServedPolicy.of(policy(ofedDriver=image(version="24.10-0.7.0.0-0")))),))
-NOBODY = DriverWishes()
-UNKNOWN = DriverWishes(unknown=True)
+DRIVER = Wishes((DriverWish.of(ServedPolicy.of(policy(ofedDriver=image(version="24.10-0.7.0.0-0")))),))
+NOBODY = Wishes()
+UNKNOWN = Wishes(unknown=True)
 LABELLED = kube_node(labels={NIC_LABEL: "true"}, owned=frozenset({NIC_LABEL}))
 
 
 class Cluster:
     """One Node, its agent's reports, a policy or none."""
 
-    def __init__(self, kube: KubeNode, wishes: DriverWishes = NOBODY) -> None:
+    def __init__(self, kube: KubeNode, wishes: Wishes = NOBODY) -> None:
         self.kube = kube
         self.now = NOW
         self.fleet = Fleet(lambda: self.now, lambda *_: None)
         self.fleet.node_seen(kube)
         self.fleet.nodes_synced()
-        self.labels = NodeLabels(self.fleet, Mode.REPLACE, lambda: wishes, lambda _: DriverPod.NONE, lambda: self.now)
+        self.labels = NodeLabels(
+            fleet=self.fleet,
+            mode=Mode.REPLACE,
+            wishes=lambda: wishes,
+            driver_pod=lambda _: DriverPod.NONE,
+            configuration_pod=lambda _: ConfigurationPod.NONE,
+            clock=lambda: self.now,
+        )
 
     def report(self, value: Inventory) -> "Cluster":
         who = identity(NAME)

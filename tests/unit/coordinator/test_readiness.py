@@ -336,7 +336,7 @@ def test_not_ready_says_why(state: StateView, level: Level, reason: str, message
         ),
         pytest.param(
             view(node("a"), caveats=("spec.x has no effect", "spec.y has none")),
-            "NotSupported: spec.x has no effect; spec.y has none",
+            "Caveat: spec.x has no effect; spec.y has none",
             id="something asked for has no effect",
         ),
         pytest.param(

@@ -9,7 +9,7 @@ from coordinator.objects.render import Obj, Renderer
 from coordinator.objects.served import ServedPolicy
 from coordinator.policy import NicClusterPolicy, NicNodePolicy
 from coordinator.states import STATES
-from coordinator.world import DRIVER_STATE, DriverWishes, World
+from coordinator.world import DRIVER_STATE, Wishes, World
 from nicfleet import names
 from nicfleet.reasons import Finding, Reason
 from tests.unit.coordinator.inventories import kube_node
@@ -61,8 +61,8 @@ def test_a_state_that_another_policy_asks_for_is_neither_made_nor_removed() -> N
     assert not one["state-RDMA-device-plugin"].asked
 
 
-def wishes(*policies: NicClusterPolicy | NicNodePolicy, unknown: bool = False, **conflicts: Any) -> DriverWishes:
-    return DriverWishes.of(World(served(*policies), {}, {}, conflicts.get("conflicts", {})), unknown=unknown)
+def wishes(*policies: NicClusterPolicy | NicNodePolicy, unknown: bool = False, **conflicts: Any) -> Wishes:
+    return Wishes.of(World(served(*policies), {}, {}, conflicts.get("conflicts", {})), unknown=unknown)
 
 
 def node(role: str) -> Any:
