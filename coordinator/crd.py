@@ -1,4 +1,4 @@
-"""CustomResourceDefinitions made from the policy models: `python -m coordinator.crd` writes deploy/crds/.
+"""CustomResourceDefinitions, ours made from the policy models: `python -m coordinator.crd` writes deploy/crds/.
 
 pydantic's JSON schema is not yet a structural schema as the API server wants it. The difference is small and all of
 it is in `structural`: references are inlined, optional means absent rather than null, and titles go.
@@ -13,6 +13,7 @@ from typing import Any, Final
 import yaml
 from pydantic import BaseModel
 
+from coordinator import attachment_crd
 from coordinator.policy import NicClusterPolicySpec, NicNodePolicySpec, PolicyStatus, networks
 from nicfleet import names
 
@@ -169,22 +170,29 @@ class _Plain(yaml.SafeDumper):
         return True
 
 
-def document(kind: Kind) -> str:
-    """The definition as a YAML file that says where it comes from."""
-    body = yaml.dump(definition(kind), Dumper=_Plain, sort_keys=False, width=110, allow_unicode=True)
-    return "# Made from coordinator/policy by `make generate`; edit the models.\n" + body
-
-
 def file_name(kind: Kind) -> str:
     """The name of the kind's file, in controller-gen's way: `<group>_<plural>.yaml`."""
     return f"{names.API_GROUP}_{kind.plural}.yaml"
 
 
+def definitions() -> dict[str, dict[str, Any]]:
+    """Every CustomResourceDefinition that comes with nicfleet, by the name of its file."""
+    return {file_name(kind): definition(kind) for kind in KINDS} | {attachment_crd.FILE: attachment_crd.CRD}
+
+
+def document(crd: Mapping[str, Any]) -> str:
+    """A definition as a YAML file that says where it comes from."""
+    ours = crd["spec"]["group"] == names.API_GROUP
+    source = "coordinator/policy by `make generate`; edit the models" if ours else "coordinator/attachment_crd.py"
+    body = yaml.dump(dict(crd), Dumper=_Plain, sort_keys=False, width=110, allow_unicode=True)
+    return f"# Made from {source}.\n{body}"
+
+
 def main(folder: Path) -> None:
-    """Write the definition of every kind into a folder, made if absent."""
+    """Write every definition into a folder, made if absent."""
     folder.mkdir(parents=True, exist_ok=True)
-    for kind in KINDS:
-        (folder / file_name(kind)).write_text(document(kind), encoding="utf-8")
+    for name, crd in definitions().items():
+        (folder / name).write_text(document(crd), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,12 @@ _FIXES_BY_GROUP: Final = {"cert-manager.io": "install cert-manager, or set spec.
 FAILED_SECONDS: Final = 10.0
 """Between attempts at an object over which the API server fails: no watch tells when a webhook works again."""
 
+INSTALL_CRDS: Final = "kubectl apply --server-side -f deploy/crds"
+"""What installs the CRDs that come with nicfleet."""
+
+_SHIPPED: Final = frozenset({"NetworkAttachmentDefinition"})
+"""Kinds of others whose CRD comes with nicfleet too."""
+
 
 class Action(StrEnum):
     UNCHANGED = "unchanged"

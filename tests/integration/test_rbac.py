@@ -72,13 +72,30 @@ ALLOWED = (
     Question("update", "mellanox.com", "nicclusterpolicies", subresource="status"),
     Question("update", "mellanox.com", "nicclusterpolicies", subresource="finalizers"),
     Question("create", "", "events", namespace="default"),
-    Question("list", "", "pods", namespace=NAMESPACE),
+    Question("list", "", "pods"),
+    Question("get", "", "secrets", namespace=NAMESPACE),
+    Question("list", "config.openshift.io", "clusterversions"),
+    Question("watch", "config.openshift.io", "proxies", name="cluster"),
+    Question("watch", "image.openshift.io", "imagestreams", namespace="openshift", name="driver-toolkit"),
+    *(Question("watch", "mellanox.com", kind.plural) for kind in NETWORKS),
+    *(Question("update", "mellanox.com", kind.plural, subresource="status") for kind in NETWORKS),
+    *(Question("update", "mellanox.com", kind.plural, subresource="finalizers") for kind in NETWORKS),
+    Question("patch", "mellanox.com", "ipoibnetworks"),
+    Question("patch", "mellanox.com", "macvlannetworks"),
+    *(
+        Question(verb, "k8s.cni.cncf.io", "network-attachment-definitions", namespace="default")
+        for verb in ("create", "patch", "delete")
+    ),
 )
 REFUSED = (
-    Question("get", "", "secrets", namespace=NAMESPACE),
+    Question("list", "", "secrets", namespace=NAMESPACE),
+    Question("get", "", "secrets", namespace="kube-system"),
     Question("create", "", "nodes"),
     Question("delete", "", "nodes"),
     Question("patch", "mellanox.com", "nicclusterpolicies"),
+    Question("patch", "mellanox.com", "hostdevicenetworks"),
+    Question("get", "", "pods", namespace="default"),
+    Question("delete", "", "pods"),
     Question("create", "apps", "daemonsets", namespace="kube-system"),
     Question("patch", "", "configmaps", namespace="kube-system"),
     Question("delete", "", "persistentvolumeclaims", namespace=NAMESPACE),
