@@ -25,10 +25,12 @@ from coordinator.intake import Policy
 from coordinator.kube.client import Kube, Source
 from coordinator.kube.limiter import Limiter
 from coordinator.kube.node_decoding import decode_node
-from coordinator.kube.objects import NIC_CLUSTER_POLICY, NIC_NODE_POLICY, NODE, Ref
+from coordinator.kube.objects import NETWORKS, NIC_CLUSTER_POLICY, NIC_NODE_POLICY, NODE, Ref
 from coordinator.kube.recorder import EventRecorder
 from coordinator.kube.reflector import Reflector
 from coordinator.labels.labeller import Labeller
+from coordinator.networks.definition import NAD
+from coordinator.networks.watch import Networks, live_nodes
 from coordinator.node_labels import NodeLabels
 from coordinator.node_views import NodeViews
 from coordinator.nodes import KubeNode
@@ -67,7 +69,7 @@ HEALTH_SECONDS: Final = 1.0
 
 
 class Key(NamedTuple):
-    """Something to look at: a Node's labels, or all policies."""
+    """Something to look at: a Node's labels, a network, or all policies."""
 
     kind: str
     name: str = ""
@@ -94,6 +96,18 @@ class Coordinator:
         }
         self._index = ObjectIndex(kube, self._object_changed, random)
         self._limiter = Limiter()
+        self._applier = Applier(kube, self._index, self._limiter)
+        self._events = EventRecorder(kube)
+        self._networks = Networks(
+            kube=kube,
+            index=self._index,
+            applier=self._applier,
+            events=self._events,
+            nodes=partial(live_nodes, self._fleet),
+            settled=lambda: self._fleet.settled(_now()),
+            ask=self._look_at_network,
+            random=random,
+        )
         self._wishes = Wishes(unknown=True)  # until a pass has looked at the policies
         self._findings = FindingLog()
         self._hardware: set[str] = set()  # nodes whose hardware changed since their labels were last looked at
@@ -125,10 +139,13 @@ class Coordinator:
             started(server)
             for resource in (NIC_CLUSTER_POLICY, NIC_NODE_POLICY):
                 await require_crd(self._kube, resource, "conditions")
+            for resource in NETWORKS:
+                await require_crd(self._kube, resource, "reason")
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._nodes.run())
                 for policies in self._policies.values():
                     group.create_task(policies.run())
+                group.create_task(self._networks.run())
                 group.create_task(self._index.run())
                 group.create_task(self._queue.run(self._handle, LABEL_WORKERS))
                 group.create_task(self._announce_sync())
@@ -159,6 +176,7 @@ class Coordinator:
         self._findings.tell(name, snapshot.findings if snapshot else ())
         if snapshot is None or _has_nic(snapshot):
             self._reconcile_soon()
+            self._networks.nodes_changed()
 
     def _kube_node_changed(self, name: str, old: KubeNode | None, new: KubeNode | None) -> None:
         if new is None or (old is not None and old.uid != new.uid):
@@ -177,7 +195,16 @@ class Coordinator:
         self._queue.add(_PASS)
 
     def _object_changed(self, ref: Ref, old: LiveObject | None, new: LiveObject | None) -> None:
-        self._reconcile_soon()
+        if ref.kind == NAD:
+            self._networks.object_changed(ref, old, new)
+        else:
+            self._reconcile_soon()
+
+    def _look_at_network(self, kind: str, name: str, delay: float) -> None:
+        if delay:
+            self._queue.add_later(Key(kind, name), delay)
+        else:
+            self._queue.add(Key(kind, name))
 
     def _reconcile_soon(self) -> None:
         self._queue.add_later(_PASS, min(max(POLICY_DELAY, _REST * self._reconciler.cost), POLICY_DELAY_MOST))
@@ -197,9 +224,11 @@ class Coordinator:
     # Who does the work.
 
     async def _handle(self, key: Key) -> float | None:
-        if key == _PASS:
-            return await self._reconciler.reconcile() if self._in_sync() else POLICY_DELAY
-        return await self._sync_labels(key.name)
+        if key.kind == NODE.kind:
+            return await self._sync_labels(key.name)
+        if not self._in_sync():
+            return POLICY_DELAY
+        return await (self._reconciler.reconcile() if key == _PASS else self._networks.reconcile(*key))
 
     async def _sync_labels(self, name: str) -> float | None:
         node = self._nodes.get(name)
@@ -241,9 +270,9 @@ class Coordinator:
             views=self._node_views,
             index=self._index,
             fleet=self._fleet,
-            applier=Applier(self._kube, self._index, self._limiter),
+            applier=self._applier,
             writer=PolicyStatusWriter(
-                self._kube, EventRecorder(self._kube), lambda kind, answer: self._policies[kind].learn(answer)
+                self._kube, self._events, lambda kind, answer: self._policies[kind].learn(answer)
             ),
             driver_pods=self._driver_pods,
             configuration_pods=self._configuration_pods,
@@ -264,7 +293,7 @@ class Coordinator:
         return all(reflector.synced.is_set() for reflector in self._reflectors())
 
     def _reflectors(self) -> tuple[Reflector[Any], ...]:
-        return (self._nodes, *self._policies.values(), *self._index.reflectors)
+        return (self._nodes, *self._policies.values(), *self._networks.reflectors, *self._index.reflectors)
 
     def _view_of(self, node: KubeNode) -> NodeView:
         """With the labels that the Node is about to get: a pass decides by what is known."""
