@@ -38,11 +38,16 @@ NODE: Final = Resource("Node", "", "v1", "nodes", namespaced=False)
 NAMESPACE: Final = Resource("Namespace", "", "v1", "namespaces", namespaced=False)
 POD: Final = Resource("Pod", "", "v1", "pods")
 EVENT: Final = Resource("Event", "", "v1", "events")
+SECRET: Final = Resource("Secret", "", "v1", "secrets")
+CONFIG_MAP: Final = Resource("ConfigMap", "", "v1", "configmaps")
 NIC_CLUSTER_POLICY: Final = Resource(
     "NicClusterPolicy", "mellanox.com", "v1alpha1", "nicclusterpolicies", namespaced=False
 )
 """Not optional, though a CRD's: a server that begins may answer 404, and no policy means that everything is removed."""
 NIC_NODE_POLICY: Final = Resource("NicNodePolicy", "mellanox.com", "v1alpha1", "nicnodepolicies", namespaced=False)
+CLUSTER_VERSION: Final = Resource("ClusterVersion", "config.openshift.io", "v1", "clusterversions", namespaced=False)
+PROXY: Final = Resource("Proxy", "config.openshift.io", "v1", "proxies", namespaced=False)
+IMAGE_STREAM: Final = Resource("ImageStream", "image.openshift.io", "v1", "imagestreams")
 MACVLAN_NETWORK: Final = Resource("MacvlanNetwork", "mellanox.com", "v1alpha1", "macvlannetworks", namespaced=False)
 HOST_DEVICE_NETWORK: Final = Resource(
     "HostDeviceNetwork", "mellanox.com", "v1alpha1", "hostdevicenetworks", namespaced=False
@@ -52,7 +57,7 @@ NETWORKS: Final = (MACVLAN_NETWORK, HOST_DEVICE_NETWORK, IPOIB_NETWORK)
 
 DEPLOYABLE: Final = (
     Resource("ServiceAccount", "", "v1", "serviceaccounts"),
-    Resource("ConfigMap", "", "v1", "configmaps"),
+    CONFIG_MAP,
     Resource("DaemonSet", "apps", "v1", "daemonsets"),
     Resource("Deployment", "apps", "v1", "deployments"),
     Resource("Service", "", "v1", "services"),
@@ -78,7 +83,7 @@ DEPLOYABLE: Final = (
 
 RESOURCES: Final[Mapping[str, Resource]] = {
     resource.kind: resource
-    for resource in (NODE, NAMESPACE, POD, EVENT, NIC_CLUSTER_POLICY, NIC_NODE_POLICY, *NETWORKS, *DEPLOYABLE)
+    for resource in (NODE, NAMESPACE, POD, EVENT, SECRET, NIC_CLUSTER_POLICY, NIC_NODE_POLICY, *NETWORKS, *DEPLOYABLE)
 }
 
 
