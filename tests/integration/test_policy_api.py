@@ -264,22 +264,6 @@ def test_a_status_is_checked_too(api: ControlPlane, policy: str, kind: str, stat
     assert why in said
 
 
-def test_a_kind_of_networks_that_is_there_already_is_left_alone(api: ControlPlane) -> None:
-    """Multus, or whoever brought it, may have a newer one."""
-    file = str(ROOT / "deploy/network-attachment-definitions.yaml")
-    name = "network-attachment-definitions.k8s.cni.cncf.io"
-    api.kubectl("create", "--validate=strict", "-f", file)
-    api.kubectl("label", "crd", name, "brought-by=multus")
-
-    said = api.kubectl("create", "-f", file, check=False)
-
-    after = api.get("crd", name)["metadata"]
-    api.kubectl("delete", "crd", name)
-    assert "already exists" in said
-    assert after["labels"] == {"brought-by": "multus"}
-    assert after["generation"] == 1
-
-
 def test_defaults_are_filled_in_level_by_level(api: ControlPlane, policy: str) -> None:
     driver = api.get("nicclusterpolicy", policy)["spec"]["ofedDriver"]
     assert driver == {

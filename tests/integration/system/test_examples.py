@@ -12,12 +12,11 @@ from nicfleet import names
 from nicfleet.inventory import Inventory
 from nicfleet.reasons import Reason
 from tests.integration.system.api import NODE_POLICIES, POLICIES
-from tests.integration.system.product import DEPLOY, EXAMPLES, Product
+from tests.integration.system.product import EXAMPLES, Product
 from tests.integration.system.waiting import eventually
 from tests.unit.coordinator.inventories import connectx6dx, inventory, ofed, port, rdma, virtual_function
 
 OLD = Path(__file__).parents[2] / "yaml"
-NAD_CRD = DEPLOY / "network-attachment-definitions.yaml"
 
 Document = Mapping[str, Any]
 
@@ -91,10 +90,8 @@ def _nodes(product: Product) -> Iterator[None]:
         eventually(lambda: product.plane.get("node", node)["status"].get("allocatable"))  # noqa: B023 — awaited at once
         product.plane.kubectl("patch", "node", node, "--subresource=status", f"--patch={patch}")
     product.plane.apply(*FIRMWARE_VOLUME)
-    product.plane.install(NAD_CRD)
     product.coordinator.start()
     yield
-    product.plane.kubectl("delete", "-f", str(NAD_CRD))
     product.plane.kubectl("delete", "pvc", "--all", f"--namespace={names.DEFAULT_NAMESPACE}", "--wait=false")
     for volume in FIRMWARE_VOLUME:
         product.plane.kubectl("delete", volume["kind"], volume["metadata"]["name"], "--wait=false")

@@ -183,7 +183,7 @@ def test_a_value_that_cannot_change_says_so_and_what_to_do() -> None:
 
 def test_the_kind_of_networks_is_as_everywhere() -> None:
     """NetworkAttachmentDefinition is shared with multus and others: nothing more, nothing less."""
-    crd = yaml.safe_load((ROOT / "deploy/network-attachment-definitions.yaml").read_text())
+    crd = yaml.safe_load((ROOT / "deploy/crds/k8s.cni.cncf.io_network-attachment-definitions.yaml").read_text())
     spec = crd["spec"]
     (only,) = spec["versions"]
     fields = dict(in_schema(only["schema"]["openAPIV3Schema"], "nad"))
@@ -191,7 +191,6 @@ def test_the_kind_of_networks_is_as_everywhere() -> None:
     assert (spec["group"], spec["scope"]) == ("k8s.cni.cncf.io", "Namespaced")
     assert spec["names"] == {
         "kind": "NetworkAttachmentDefinition",
-        "listKind": "NetworkAttachmentDefinitionList",
         "plural": "network-attachment-definitions",
         "singular": "network-attachment-definition",
         "shortNames": ["net-attach-def", "nad"],
