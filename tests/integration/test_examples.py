@@ -1,5 +1,6 @@
 """Every example and every old file applies unchanged under strict validation, without a warning."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +27,15 @@ def documents(path: Path) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def api(cluster: ControlPlane) -> ControlPlane:
+def api(cluster: ControlPlane) -> Iterator[ControlPlane]:
     """The control plane with the CRDs that the files need, as a user has it when the policy is ready."""
     cluster.install(ROOT / "deploy/crds")
     pools = [document for document in documents(NV_IPAM) if document["kind"] == "CustomResourceDefinition"]
     cluster.apply(NAMESPACE, *pools)
     eventually(lambda: "error" not in cluster.kubectl("get", "ippools.nv-ipam.nvidia.com", check=False))
     eventually(lambda: "NotFound" not in cluster.kubectl("get", "serviceaccount", "default", check=False))
-    return cluster
+    yield cluster
+    cluster.kubectl("delete", "crd", *(pool["metadata"]["name"] for pool in pools))
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)

@@ -1,5 +1,6 @@
 """No rule of ours refuses an example, or a file that users have had for years."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from coordinator.networks.definition import network_problems
 from coordinator.policy import InvalidSpec, NicClusterPolicy, NicNodePolicy
 from tests.unit.coordinator.policies import ROOT
 
-FILES = sorted([*(ROOT / "deploy/examples").rglob("*.yaml"), *(ROOT / "tests/yaml").rglob("*.yaml")])
+EXAMPLES = ROOT / "deploy/examples"
+FILES = sorted([*EXAMPLES.rglob("*.yaml"), *(ROOT / "tests/yaml").rglob("*.yaml")])
 REFUSED = "ib-kubernetes-without-a-range.yaml"
 
 
@@ -48,3 +50,9 @@ def test_what_an_old_file_lacks_is_named_field_by_field() -> None:
         "spec.ibKubernetes.pKeyGUIDPoolRangeEnd",
         "spec.ibKubernetes.ufmSecret",
     ]
+
+
+def test_the_readme_says_what_each_example_is_for() -> None:
+    named = re.findall(r"^\| `([^`]+)` \|", (EXAMPLES / "README.md").read_text(), re.MULTILINE)
+    there = {path.name for path in EXAMPLES.iterdir()} - {"README.md"}
+    assert sorted(named) == sorted(there)
