@@ -122,6 +122,8 @@ def test_a_mistake_is_told_in_a_sentence(copy: Path) -> None:
 def test_the_tests_that_watch_over_components_pass(copy: Path) -> None:
     """Fields, effects, golden cases, samples and the reference: the lines of tests that a component needs are none."""
     folder = "tests/unit/coordinator"
-    files = [f"{folder}/test_{name}.py" for name in ("crd", "crd_fields", "effects", "golden", "policy")]
+    files = [
+        f"{folder}/test_{name}.py" for name in ("crd", "crd_examples", "crd_fields", "effects", "golden", "policy")
+    ]
     reference = "tests/unit/test_docs.py::test_every_state_is_explained_with_its_condition"
     run(copy, "pytest", "-q", "-p", "no:cacheprovider", *files, reference)
