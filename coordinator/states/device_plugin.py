@@ -3,13 +3,14 @@
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, NamedTuple
 
 from coordinator.policy import InvalidSpec, NicClusterPolicySpec
 from coordinator.policy.components import DevicePlugin
 from coordinator.states import common
 from coordinator.states.cluster import Cluster, Scope
-from coordinator.states.state import Values
+from coordinator.states.state import State, Values
 
 KEY: Final = "config.json"
 """The key of its ConfigMap that a plugin reads."""
@@ -20,6 +21,7 @@ class Plugin:
     """One of the two.
 
     field        path of its section in a policy
+    section      a spec to that section
     container    name of its container
     config_map   name of the ConfigMap with its configuration; a NicNodePolicy's has a suffix
     problems     what is wrong with a configuration
@@ -29,6 +31,7 @@ class Plugin:
     """
 
     field: str
+    section: Callable[[NicClusterPolicySpec], DevicePlugin | None]
     container: str
     config_map: str
     problems: Callable[[str], tuple[InvalidSpec, ...]]
@@ -44,9 +47,23 @@ class _Config(NamedTuple):
     place: str
 
 
-def values(plugin: Plugin, asked: DevicePlugin | None, spec: NicClusterPolicySpec, cluster: Cluster) -> Values | None:
-    """Template values of either plugin. Raises InvalidSpec."""
-    if asked is None:
+def state_of(plugin: Plugin, name: str, condition: str, folder: str) -> State:
+    """The state of either plugin."""
+    return State(
+        name,
+        condition,
+        folder,
+        per_node=True,
+        field=plugin.field,
+        values=partial(_values, plugin),
+        caveats=partial(_caveats, plugin),
+        reads=partial(_reads, plugin),
+        offers=partial(_offers, plugin),
+    )
+
+
+def _values(plugin: Plugin, spec: NicClusterPolicySpec, cluster: Cluster) -> Values | None:
+    if (asked := plugin.section(spec)) is None:
         return None
     config = _config(plugin, asked, cluster)
     problems = (*_config_problems(plugin, config), *_cdi_problems(plugin, asked, spec))
@@ -63,9 +80,9 @@ def values(plugin: Plugin, asked: DevicePlugin | None, spec: NicClusterPolicySpe
     }
 
 
-def caveats(plugin: Plugin, asked: DevicePlugin | None, cluster: Cluster) -> tuple[str, ...]:
+def _caveats(plugin: Plugin, spec: NicClusterPolicySpec, cluster: Cluster) -> tuple[str, ...]:
     """What of the configuration has no effect, or that there is none yet."""
-    if asked is None:
+    if (asked := plugin.section(spec)) is None:
         return ()
     config = _config(plugin, asked, cluster)
     if config.text is None:
@@ -74,13 +91,15 @@ def caveats(plugin: Plugin, asked: DevicePlugin | None, cluster: Cluster) -> tup
     return tuple(_placed(plugin, sentence, config) for sentence in plugin.cautions(config.text))
 
 
-def reads(plugin: Plugin, asked: DevicePlugin | None, scope: Scope) -> tuple[str, ...]:
+def _reads(plugin: Plugin, spec: NicClusterPolicySpec, scope: Scope) -> tuple[str, ...]:
     """The user's own ConfigMap, when the policy has no configuration."""
+    asked = plugin.section(spec)
     return () if asked is None or asked.config is not None else (_config_map(plugin, scope),)
 
 
-def config_text(plugin: Plugin, asked: DevicePlugin | None, cluster: Cluster) -> str | None:
+def _offers(plugin: Plugin, spec: NicClusterPolicySpec, cluster: Cluster) -> str | None:
     """The configuration in force, of the policy or of the user's own ConfigMap; None while there is none."""
+    asked = plugin.section(spec)
     return None if asked is None else _config(plugin, asked, cluster).text
 
 
