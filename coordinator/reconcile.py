@@ -30,6 +30,7 @@ from coordinator.objects.desired import Render, StateObjects
 from coordinator.objects.index import ObjectIndex
 from coordinator.objects.outcome import Action, Outcome
 from coordinator.objects.served import Owner
+from coordinator.objects.surplus import kept
 from coordinator.plugin_resources import PluginResources
 from coordinator.pod_looks import PodLooks
 from coordinator.policy import NicClusterPolicySpec
@@ -185,21 +186,15 @@ class Reconciler:
     async def _prune(
         self, state: str, planned: Sequence[Plan], outcomes: Mapping[Owner, Outcomes], untouched: frozenset[Owner]
     ) -> dict[Owner, tuple[Outcome, ...]]:
-        """What a state has left over goes, unless its policy could not be carried out.
-
-        What could not be written may be in the way of nothing, but its predecessor may still be in use.
-        """
+        """What a state has left over goes, unless its policy could not be carried out."""
         wanted = {each.policy.owner: each.states.get(state, _NOTHING) for each in planned}
         spared = untouched | {
             owner
             for owner, objects in wanted.items()
             if objects.problem or any(o.action is Action.REFUSED for o in outcomes[owner].get(state, ()))
         }
-        live = [(item.ref, {(p.kind, p.name) for p in item.policies}) for item in self._deps.index.of_state(state)]
-        keep = {ref_of(obj) for objects in wanted.values() for obj in objects.objects}
-        keep |= {ref for ref, owners in live if owners & spared}
-        owners = {owner for _, owners in live for owner in owners} - spared
-        return {owner: await self._deps.applier.prune(state, owner, keep) for owner in sorted(owners)}
+        keep, owners = kept(self._deps.index.of_state(state), wanted, spared)
+        return {owner: await self._deps.applier.prune(state, owner, keep) for owner in owners}
 
     async def _look(
         self,

@@ -36,11 +36,13 @@ from coordinator.objects.outcome import (
     belongs_to_another,
     contested,
     in_no_namespace,
+    is_immutable,
     refused,
     repaired,
 )
 from coordinator.objects.ownership import drift, folded, foreign_owners, managed_fields_patch, needs_apply
 from coordinator.objects.repairs import Repairs
+from coordinator.objects.surplus import surplus
 from nicfleet.names import HASH_ANNOTATION, OBJECTS_MANAGER, OFED_DRIVER_LABEL
 
 log = logging.getLogger(__name__)
@@ -76,14 +78,7 @@ class Applier:
 
         An outcome is WAITING while the object is still there. Raises KubeError as `apply` does.
         """
-        surplus = [
-            live
-            for live in self._index.of_state(state)
-            if live.ref not in keep
-            and live.ref.kind not in UNOWNED
-            and any((policy.kind, policy.name) == owner for policy in live.policies)
-        ]
-        return tuple([await self._delete_surplus(live) for live in surplus])
+        return tuple([await self._delete_surplus(each) for each in surplus(self._index.of_state(state), owner, keep)])
 
     async def _apply_one(self, desired: Obj) -> Outcome:
         ref = ref_of(desired)
@@ -186,7 +181,7 @@ class Applier:
         try:
             await self._send(live.ref, desired, force=True)
         except Invalid as error:
-            if live.ref.kind in UNOWNED or not _is_immutable(error):
+            if live.ref.kind in UNOWNED or not is_immutable(error):
                 raise
             log.info("recreating object", extra={"object": str(live.ref), "error": str(error)})
             return await self._recreate(live, desired)
@@ -252,11 +247,6 @@ def _is_status(answer: bytes) -> bool:
     """A deletion that is done is answered by a Status; one that waits for finalizers by the object."""
     decoded = msgspec.json.decode(answer, type=_Kind)
     return decoded.kind == "Status" or "deletionTimestamp" not in decoded.metadata
-
-
-def _is_immutable(error: KubeError) -> bool:
-    text = error.status.message
-    return "immutable" in text or "cannot change roleRef" in text
 
 
 def _is_driver(live: LiveObject) -> bool:

@@ -68,6 +68,12 @@ def refused(ref: Ref, error: KubeError) -> Outcome:
     return Outcome(ref, Action.REFUSED, Finding(Reason.ApplyFailed, str(error)), again)
 
 
+def is_immutable(error: KubeError) -> bool:
+    """It changes what cannot be changed: only another object under the same name can be so."""
+    text = error.status.message
+    return "immutable" in text or "cannot change roleRef" in text
+
+
 def belongs_to_another(live: LiveObject) -> Outcome:
     ref = live.ref
     where = f" -n {ref.namespace}" if ref.namespace else ""

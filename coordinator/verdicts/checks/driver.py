@@ -47,25 +47,30 @@ def labels_incomplete(view: StateView) -> Finding | None:
 
 
 def driver_held(view: StateView) -> Finding | None:
-    """The driver container refuses to start, or fails, because something uses the modules it must replace.
+    """The driver container refuses to start, or fails, because something uses the modules it must replace."""
+    return held(_failing(view))
+
+
+def held(places: Iterable[tuple[LiveWorkload, str, Facts]]) -> Finding | None:
+    """What keeps the driver of these nodes, each with the driver's DaemonSet there, from being replaced.
 
     Use counts move all the time, and the sentence shall not: nodes go together by the modules in use, and of each
     module it tells all users on these nodes and the magnitude of the highest count.
     """
-    held: defaultdict[tuple[tuple[str, ...], str], dict[str, list[Holder]]] = defaultdict(dict)
-    for workload, name, facts in _failing(view):
+    found_on: defaultdict[tuple[tuple[str, ...], str], dict[str, list[Holder]]] = defaultdict(dict)
+    for workload, name, facts in places:
         found = (holder for holder in facts.driver.holders if _holds(holder, workload))
         if holders := sorted(found, key=lambda holder: holder.module):
             settings = ", ".join(f"{key} is {_env(workload, key) or 'not set'}" for key in _UNLOAD.values())
-            held[tuple(holder.module for holder in holders), settings][name] = holders
-    if not held:
+            found_on[tuple(holder.module for holder in holders), settings][name] = holders
+    if not found_on:
         return None
-    first = min(held)
-    modules = ", ".join(map(_in_use, zip(*held[first].values(), strict=True)))
+    first = min(found_on)
+    modules = ", ".join(map(_in_use, zip(*found_on[first].values(), strict=True)))
     return Finding.about(
         Reason.DriverHeld,
         f"the driver cannot be reloaded: {modules} in use on {{nodes}} ({first[1]}); stop what uses it",
-        held[first],
+        found_on[first],
     )
 
 
