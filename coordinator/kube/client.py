@@ -11,7 +11,7 @@ from coordinator.kube.errors import unreachable
 from coordinator.kube.objects import EVENT, POD, Obj, Ref, Resource, ref_of
 from coordinator.kube.pods import EventNote, decode_events, decode_pods
 from coordinator.kube.session import Session
-from coordinator.kube.transport import JSON, Call, Reachability, Transport
+from coordinator.kube.transport import COORDINATOR, JSON, Call, Reachability, Transport
 from coordinator.kube.watching import ResourceVersion, WatchEvent, watch_events
 from coordinator.workloads import Pod
 
@@ -69,9 +69,12 @@ class Kube:
         self._transport = transport
 
     @classmethod
-    async def connect(cls, kubeconfig: Path | None) -> Self:
-        """By a kubeconfig, or as the Pod's ServiceAccount without one. Sends nothing yet; raises ConfigurationError."""
-        return cls(Transport(await Session.open(kubeconfig)))
+    async def connect(cls, kubeconfig: Path | None, context: str | None = None, program: str = COORDINATOR) -> Self:
+        """By a kubeconfig, or as the Pod's ServiceAccount without one. Sends nothing yet; raises ConfigurationError.
+
+        `context` is one of the kubeconfig's; None: its current one. `program` is who the API server's log says it was.
+        """
+        return cls(Transport(await Session.open(kubeconfig, context), program=program))
 
     async def close(self) -> None:
         await self._transport.close()
@@ -138,6 +141,26 @@ class Kube:
         query = {"fieldManager": manager, "force": "true" if force else "false"}
         patch = "application/apply-patch+yaml"
         return await self._transport.call(Call("apply", str(ref), "PATCH", path, query, obj, patch))
+
+    async def would_apply(self, obj: Obj, *, manager: str, force: bool) -> bytes:
+        """What `apply` would return, or raise: the API server does all of it but the writing."""
+        ref = ref_of(obj)
+        path = ref.resource.path(ref.namespace, ref.name)
+        query = {"fieldManager": manager, "force": "true" if force else "false", "dryRun": "All"}
+        patch = "application/apply-patch+yaml"
+        return await self._transport.call(Call("apply", str(ref), "PATCH", path, query, obj, patch))
+
+    async def would_take(self, obj: Obj) -> bytes:
+        """What the API server would make of a user's object, all of it: with a resourceVersion as a replacement, else
+        as a new one. Unknown fields are refused. Nothing is written."""
+        ref = ref_of(obj)
+        query = {"dryRun": "All", "fieldValidation": "Strict"}
+        if "resourceVersion" in obj["metadata"]:
+            path = ref.resource.path(ref.namespace, ref.name)
+            return await self._transport.call(Call("replace", str(ref), "PUT", path, query, obj))
+        return await self._transport.call(
+            Call("create", str(ref), "POST", ref.resource.path(ref.namespace), query, obj)
+        )
 
     async def json_patch(self, ref: Ref, operations: list[dict[str, Any]], *, manager: str) -> bytes:
         path = ref.resource.path(ref.namespace, ref.name)

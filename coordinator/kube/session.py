@@ -6,6 +6,7 @@ nodes would be 1.2 GB of them.
 
 import asyncio
 import logging
+import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,10 +32,11 @@ class ConfigurationError(Exception):
 class Session:
     """Sends requests. Close it when done."""
 
-    def __init__(self, kubeconfig: Path | None, configuration: Configuration) -> None:
+    def __init__(self, kubeconfig: Path | None, context: str | None, configuration: Configuration) -> None:
         self.edition = 0
         """Counts the renewals."""
         self._kubeconfig = kubeconfig
+        self._context = context
         self._configuration = configuration
         self._rest = RESTClientObject(configuration)
         self._previous: RESTClientObject | None = None
@@ -42,9 +44,13 @@ class Session:
         self._renewed_at = float("-inf")
 
     @classmethod
-    async def open(cls, kubeconfig: Path | None) -> Self:
-        """By a kubeconfig, or by what the Pod's ServiceAccount mounts without one. Raises ConfigurationError."""
-        return cls(kubeconfig, await _configuration_of(kubeconfig))
+    async def open(cls, kubeconfig: Path | None, context: str | None = None) -> Self:
+        """By a kubeconfig, or by what the Pod's ServiceAccount mounts without one. Raises ConfigurationError.
+
+        A kubeconfig may be several files, with a colon between them, as in kubectl's KUBECONFIG. Without a context its
+        current one counts.
+        """
+        return cls(kubeconfig, context, await _configuration_of(kubeconfig, context))
 
     async def close(self) -> None:
         for rest in (self._rest, self._previous):
@@ -70,7 +76,7 @@ class Session:
                 return False
             self._renewed_at = time.monotonic()
             try:
-                configuration = await _configuration_of(self._kubeconfig)
+                configuration = await _configuration_of(self._kubeconfig, self._context)
                 rest = RESTClientObject(configuration)
             except (ConfigurationError, OSError) as error:
                 log.warning("credentials not renewed", extra={"error": str(error)})
@@ -94,14 +100,16 @@ class Session:
         return {entry["key"]: entry["value"] for entry in auth.values()}
 
 
-async def _configuration_of(kubeconfig: Path | None) -> Configuration:
+async def _configuration_of(kubeconfig: Path | None, context: str | None) -> Configuration:
     configuration = Configuration()
     try:
         _require_file(kubeconfig)
         if kubeconfig is None:
             load_incluster_config(client_configuration=configuration)
         else:
-            await load_kube_config(str(kubeconfig), client_configuration=configuration, persist_config=False)
+            await load_kube_config(
+                str(kubeconfig), context=context, client_configuration=configuration, persist_config=False
+            )
     except (ConfigException, yaml.YAMLError, ValueError, TypeError, AttributeError, OSError) as error:
         # The library takes a file's shape for granted: one that is empty or no mapping ends as a TypeError or the like.
         raise _unusable(kubeconfig, error) from error
@@ -110,7 +118,7 @@ async def _configuration_of(kubeconfig: Path | None) -> Configuration:
 
 def _require_file(kubeconfig: Path | None) -> None:
     """The library takes a missing file for an empty one, and then misses its contents."""
-    if kubeconfig is not None and not kubeconfig.is_file():
+    if kubeconfig is not None and not any(Path(path).is_file() for path in str(kubeconfig).split(os.pathsep)):
         raise FileNotFoundError("there is no such file")
 
 

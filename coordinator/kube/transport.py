@@ -19,6 +19,9 @@ that hangs it waits 10 s unless the webhook says otherwise, and then its answer 
 
 JSON: Final = "application/json"
 
+COORDINATOR: Final = "nicfleet-coordinator"
+"""The program, as its User-Agent names it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -50,9 +53,10 @@ class Reachability:
 class Transport:
     """Sends calls over a session, which it closes. Close it when done."""
 
-    def __init__(self, session: Session, deadline: float = DEADLINE) -> None:
+    def __init__(self, session: Session, deadline: float = DEADLINE, program: str = COORDINATOR) -> None:
         self._session = session
         self._deadline = deadline
+        self._program = program
         self.reachability = Reachability()
 
     async def close(self) -> None:
@@ -103,7 +107,7 @@ class Transport:
         return response
 
     async def _send_once(self, call: Call) -> aiohttp.ClientResponse:
-        headers = {"Accept": call.accept, "Content-Type": call.content_type, "User-Agent": "nicfleet-coordinator"}
+        headers = {"Accept": call.accept, "Content-Type": call.content_type, "User-Agent": self._program}
         path = f"{call.path}?{urlencode(call.query)}" if call.query else call.path
         return await self._session.request(call.method, path, headers, call.body)
 
