@@ -50,7 +50,7 @@ def name_problems(policy: ServedPolicy) -> Iterator[InvalidSpec]:
         yield InvalidSpec(
             "metadata.name",
             f"has {len(name)} characters",
-            f"make a NicNodePolicy with a name of at most {LONGEST_NODE_POLICY_NAME}",
+            f"create a NicNodePolicy with a name of at most {LONGEST_NODE_POLICY_NAME}",
         )
 
 

@@ -182,7 +182,7 @@ def test_a_stored_policy_whose_name_is_too_long_is_held_back() -> None:
     found = held_back([of_nodes("n" * 31, GPU), of_nodes("rack", RACK, 2)], NODES)
     assert found["NicNodePolicy", "n" * 31] == {
         "state-OFED": Finding(
-            Reason.InvalidSpec, "metadata.name has 31 characters: make a NicNodePolicy with a name of at most 30"
+            Reason.InvalidSpec, "metadata.name has 31 characters: create a NicNodePolicy with a name of at most 30"
         )
     }
     assert found["NicNodePolicy", "rack"]["state-OFED"].reason is Reason.PolicyConflict

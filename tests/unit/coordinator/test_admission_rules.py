@@ -341,7 +341,7 @@ def test_the_name_of_a_node_policy(length: int) -> None:
 
 def test_a_node_policys_name_is_too_long_at_31() -> None:
     assert told(node_policy("n" * 31)) == [
-        "metadata.name has 31 characters: make a NicNodePolicy with a name of at most 30"
+        "metadata.name has 31 characters: create a NicNodePolicy with a name of at most 30"
     ]
 
 
