@@ -47,27 +47,52 @@ def conflicts(policies: Sequence[ServedPolicy], nodes: Iterable[KubeNode]) -> Ma
     counts all the same: who is to blame must not depend on third parties.
     """
     found: dict[Owner, tuple[Conflict, ...]] = {}
-    known = tuple(nodes)
+    chosen = _Chosen(nodes)
     in_order = sorted(policies, key=_age)
     for index, policy in enumerate(in_order):
-        if own := conflicts_of(policy, in_order[:index], known):
+        if own := _conflicts_of(policy, in_order[:index], chosen):
             found[policy.owner] = own
     return found
 
 
 def conflicts_of(
-    policy: ServedPolicy, others: Iterable[ServedPolicy], nodes: Sequence[KubeNode]
+    policy: ServedPolicy, others: Iterable[ServedPolicy], nodes: Iterable[KubeNode]
 ) -> tuple[Conflict, ...]:
     """The conflicts of one policy with these others, whatever their age."""
+    return _conflicts_of(policy, others, _Chosen(nodes))
+
+
+class _Chosen:
+    """The nodes that policies choose. Ten thousand nodes for every two policies: each policy asks them once."""
+
+    def __init__(self, nodes: Iterable[KubeNode]) -> None:
+        self._nodes = tuple(nodes)
+        self._found: dict[Owner, frozenset[str]] = {}
+
+    def by(self, policy: ServedPolicy) -> frozenset[str]:
+        if policy.owner not in self._found:
+            wanted = policy.scope.node_selector.items()
+            self._found[policy.owner] = frozenset(node.name for node in self._nodes if wanted <= node.labels.items())
+        return self._found[policy.owner]
+
+    def by_both(self, one: ServedPolicy, other: ServedPolicy) -> tuple[str, ...]:
+        """Sorted. Most policies cannot meet, as they ask for two values of one label; then no node is asked."""
+        wanted = one.scope.node_selector
+        if any(wanted.get(key, value) != value for key, value in other.scope.node_selector.items()):
+            return ()
+        return tuple(sorted(self.by(one) & self.by(other)))
+
+
+def _conflicts_of(policy: ServedPolicy, others: Iterable[ServedPolicy], chosen: _Chosen) -> tuple[Conflict, ...]:
     found: list[Conflict] = []
     for other in sorted(others, key=lambda other: other.owner):
         if other.owner == policy.owner:
             continue
         first, second = sorted((policy, other), key=lambda one: one.owner)
         if first.kind == second.kind:
-            found += _overlap(first, second, nodes, states_asked(policy))
+            found += _overlap(first, second, chosen, states_asked(policy))
         else:
-            found += _same_sections(first, second, nodes)
+            found += _same_sections(first, second, chosen)
     return tuple(found)
 
 
@@ -91,11 +116,11 @@ def _findings(conflicts: Iterable[Conflict]) -> dict[str, Finding]:
     }
 
 
-def _same_sections(cluster_wide: ServedPolicy, node_policy: ServedPolicy, nodes: Iterable[KubeNode]) -> list[Conflict]:
+def _same_sections(cluster_wide: ServedPolicy, node_policy: ServedPolicy, chosen: _Chosen) -> list[Conflict]:
     sections = [section for section in sections_of(node_policy.spec) if section in sections_of(cluster_wide.spec)]
     if not sections:
         return []
-    shared = _chosen(node_policy.scope.node_selector, nodes)
+    shared = chosen.by_both(cluster_wide, node_policy)
     both = f"{_title(cluster_wide)} and in {_title(node_policy)}"
     where = f", which both speak for {_some(shared)}" if shared else ""
     return [
@@ -104,12 +129,10 @@ def _same_sections(cluster_wide: ServedPolicy, node_policy: ServedPolicy, nodes:
     ]
 
 
-def _overlap(
-    one: ServedPolicy, other: ServedPolicy, nodes: Iterable[KubeNode], states: tuple[str, ...]
-) -> list[Conflict]:
+def _overlap(one: ServedPolicy, other: ServedPolicy, chosen: _Chosen, states: tuple[str, ...]) -> list[Conflict]:
     if one.kind == _CLUSTER_WIDE:
         return []  # only one of them is acted on
-    shared = _chosen_by_both(one.scope.node_selector, other.scope.node_selector, nodes)
+    shared = chosen.by_both(one, other)
     if not shared:
         return []
     message = (
@@ -132,18 +155,6 @@ def sections_of(spec: NicClusterPolicySpec) -> tuple[str, ...]:
 def states_asked(policy: ServedPolicy) -> tuple[str, ...]:
     """Those that it asks for; all, when it asks for none, so that there is somewhere to tell it."""
     return tuple(SHARED_SECTIONS[name] for name in sections_of(policy.spec)) or tuple(SHARED_SECTIONS.values())
-
-
-def _chosen_by_both(one: Mapping[str, str], other: Mapping[str, str], nodes: Iterable[KubeNode]) -> tuple[str, ...]:
-    # Ten thousand nodes for every two policies: most of them cannot meet, as they ask for two values of one label.
-    if any(other.get(key, value) != value for key, value in one.items()):
-        return ()
-    return _chosen({**one, **other}, nodes)
-
-
-def _chosen(selector: Mapping[str, str], nodes: Iterable[KubeNode]) -> tuple[str, ...]:
-    wanted = selector.items()
-    return tuple(sorted(node.name for node in nodes if wanted <= node.labels.items()))
 
 
 def _some(nodes: Sequence[str]) -> str:
