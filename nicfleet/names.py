@@ -95,3 +95,5 @@ name the annotation is `<instance>.nfd.node.kubernetes.io/feature-labels`."""
 AGENT_PORT: Final = 7443
 COORDINATOR_PORT: Final = 7444
 COORDINATOR_HTTP_PORT: Final = 8080
+WEBHOOK_PORT: Final = 9443
+"""Upstream's."""
