@@ -9,17 +9,14 @@ from coordinator.kube.objects import Ref
 from coordinator.objects.live import LiveObject
 from nicfleet.reasons import Finding, Reason
 
-_FIXES_BY_GROUP: Final = {"cert-manager.io": "install cert-manager, or set spec.nvIpam.enableWebhook to false"}
+_FIXES_BY_GROUP: Final = {
+    "cert-manager.io": "install cert-manager, or set spec.nvIpam.enableWebhook to false",
+    "k8s.cni.cncf.io": "install its CRD: kubectl apply --server-side -f deploy/crds",
+}
 """What to do about kinds that the cluster does not know; of others, the CRD is to be installed."""
 
 FAILED_SECONDS: Final = 10.0
 """Between attempts at an object over which the API server fails: no watch tells when a webhook works again."""
-
-INSTALL_CRDS: Final = "kubectl apply --server-side -f deploy/crds"
-"""What installs the CRDs that come with nicfleet."""
-
-_SHIPPED: Final = frozenset({"NetworkAttachmentDefinition"})
-"""Kinds of others whose CRD comes with nicfleet too."""
 
 
 class Action(StrEnum):
