@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from coordinator.kube.objects import DEPLOYABLE, ref_of
+from coordinator.kube.objects import DEPLOYABLE, NETWORKS, ref_of
 from coordinator.objects.desired import UNOWNED, desired
 from coordinator.objects.render import Obj, Renderer
 from coordinator.policy import NicClusterPolicy
