@@ -6,6 +6,8 @@ import os
 import signal
 import sys
 
+from coordinator.admission.certificate import CertificateUnusable
+from coordinator.admission.server import CannotServeWebhook
 from coordinator.app import Coordinator
 from coordinator.fleet.server import CannotListen, Server
 from coordinator.http import CannotServe
@@ -18,6 +20,8 @@ from nicfleet.flags import InvalidSettings
 
 log = logging.getLogger("coordinator")
 
+_CANNOT_BEGIN = (CannotListen, CannotServe, CannotServeWebhook, CertificateUnusable, ConfigurationError, CrdUnusable)
+
 
 def main() -> None:
     """Run until a signal; exit 2 for wrong settings, 1 when the coordinator cannot begin, each with one sentence."""
@@ -28,7 +32,7 @@ def main() -> None:
     logs.configure(settings.log_level)
     try:
         asyncio.run(_run(settings))
-    except (CannotListen, CannotServe, ConfigurationError, CrdUnusable, OSError) as error:
+    except (*_CANNOT_BEGIN, OSError) as error:
         sys.exit(_said(error, 1))
 
 

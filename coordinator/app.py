@@ -6,7 +6,7 @@ watches ─┬─> fleet <── agents' streams        a change of a node  ─>
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from random import Random
@@ -14,6 +14,9 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from coordinator.admission.review import Known
+from coordinator.admission.server import Webhook
+from coordinator.config_maps import ConfigMaps
 from coordinator.configuration_pods import ConfigurationPods
 from coordinator.driver_pods import DriverPods
 from coordinator.fleet.finding_log import FindingLog
@@ -21,7 +24,7 @@ from coordinator.fleet.fleet import Fleet, Snapshot
 from coordinator.fleet.server import CannotListen, Server, serve
 from coordinator.fleet.views import FleetView, LabelStatus
 from coordinator.http import FleetCollector, registry, serve_http
-from coordinator.intake import Policy
+from coordinator.intake import Intake, Policy
 from coordinator.kube.client import Kube, Source
 from coordinator.kube.limiter import Limiter
 from coordinator.kube.node_decoding import decode_node
@@ -38,15 +41,19 @@ from coordinator.objects.apply import Applier
 from coordinator.objects.index import ObjectIndex
 from coordinator.objects.live import LiveObject
 from coordinator.objects.render import Renderer
+from coordinator.objects.served import ServedPolicy
+from coordinator.openshift import OpenShiftFacts, cni_bin_dir
 from coordinator.plugin_resources import PluginResources
 from coordinator.pod_looks import PodLooks
-from coordinator.policy import NicClusterPolicySpec
 from coordinator.policy_status import PolicyStatusWriter
 from coordinator.preflight import require_crd
 from coordinator.queue import WorkQueue
 from coordinator.reconcile import Deps, Reconciler
-from coordinator.settings import Settings
+from coordinator.registry.lookups import Lookups
+from coordinator.settings import Settings, WebhookSettings
+from coordinator.states import STATES
 from coordinator.states.cluster import Cluster
+from coordinator.states.ofed_images import looked_up
 from coordinator.verdicts.readiness import Level
 from coordinator.verdicts.view import NodeView
 from coordinator.world import Wishes
@@ -121,13 +128,22 @@ class Coordinator:
             configuration_pod=self._configuration_pods.on,
             clock=_now,
         )
+        self._config_maps = ConfigMaps(kube, settings.namespace, self._reconcile_soon, random)
+        self._openshift = OpenShiftFacts(kube, settings.driver_toolkit, self._reconcile_soon, random)
+        self._registries = Lookups(
+            kube, settings.namespace, settings.driver_image_poll_minutes, self._reconcile_soon, random
+        )
         self._node_views = NodeViews(self._nodes, self._view_of)
         self._labeller = Labeller(kube, self._nodes, self._limiter, self._labels.change)
         self._reconciler = Reconciler(self._deps(settings))
+        self._webhook = self._make_webhook(settings.webhook) if settings.webhook else None
         self._view = FleetView(self._fleet, _now, self._label_status, lambda *owner: self._reconciler.status(owner))
 
     async def run(self, started: Callable[[Server], None]) -> None:
-        """Serve and work until cancelled. Raises CannotListen, CannotServe or CrdUnusable when it cannot begin."""
+        """Serve and work until cancelled.
+
+        Raises CannotListen, CannotServe, CannotServeWebhook or CrdUnusable when it cannot begin.
+        """
         metrics = registry(FleetCollector(self._fleet.snapshots, self._policy_ready))
         web = await serve_http(self._settings.http_listen, metrics, self.unhealthy)
         try:
@@ -141,16 +157,23 @@ class Coordinator:
                 await require_crd(self._kube, resource, "conditions")
             for resource in NETWORKS:
                 await require_crd(self._kube, resource, "reason")
+            if self._webhook is not None:
+                await self._webhook.start()
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._nodes.run())
                 for policies in self._policies.values():
                     group.create_task(policies.run())
-                group.create_task(self._networks.run())
+                for part in (self._networks, self._config_maps, self._openshift, self._registries):
+                    group.create_task(part.run())
+                if self._webhook is not None:
+                    group.create_task(self._webhook.run())
                 group.create_task(self._index.run())
                 group.create_task(self._queue.run(self._handle, LABEL_WORKERS))
                 group.create_task(self._announce_sync())
                 group.create_task(self._tell_health(server))
         finally:
+            if self._webhook is not None:
+                await self._webhook.stop()
             await server.stop(grace=1.0)
             await web.cleanup()
 
@@ -161,7 +184,7 @@ class Coordinator:
         behind = [r for r in self._reflectors() if not r.synced.is_set() or r.failing_since is not None]
         if behind:
             return f"watches are not in sync: {', '.join(sorted(r.source.resource.plural for r in behind))}"
-        return ""
+        return self._webhook.unhealthy() if self._webhook is not None else ""
 
     # Who hears of what.
 
@@ -264,6 +287,14 @@ class Coordinator:
 
     # What the parts ask.
 
+    def _make_webhook(self, settings: WebhookSettings) -> Webhook:
+        known = Known(
+            policies=lambda: Intake.of(policy for kind in self._policies.values() for policy in kind.values()).served,
+            nodes=self._nodes.values,
+            openshift=lambda: self._openshift.read() is not None,
+        )
+        return Webhook(settings.listen, settings.certificates, known, skip=settings.skip)
+
     def _deps(self, settings: Settings) -> Deps:
         return Deps(
             policies=self._policies,
@@ -284,16 +315,31 @@ class Coordinator:
             clock=_now,
         )
 
-    def _cluster(self, specs: Iterable[NicClusterPolicySpec]) -> Cluster:
-        """What the states see of the cluster."""
+    def _cluster(self, policies: Sequence[ServedPolicy]) -> Cluster:
+        """What the states of these policies see of the cluster."""
         settings = self._settings
-        return Cluster(settings.namespace, settings.cni_bin_dir, settings.cni_network_dir, settings.ofed_init_image, ())
+        openshift = self._openshift.read()
+        names = {name for policy in policies for state in STATES for name in state.reads(policy.spec, policy.scope)}
+        images = [image for policy in policies if (image := looked_up(policy.spec)) is not None]
+        return Cluster(
+            namespace=settings.namespace,
+            cni_bin_dir=cni_bin_dir(settings.cni_bin_dir, openshift),
+            cni_network_dir=settings.cni_network_dir,
+            ofed_init_image=settings.ofed_init_image,
+            pools=(),
+            openshift=openshift,
+            config_maps=self._config_maps.read(names),
+            driver_tags=self._registries.ask(images),
+        )
 
     def _in_sync(self) -> bool:
-        return all(reflector.synced.is_set() for reflector in self._reflectors())
+        """Everything is known that there is, and what kind of cluster it is."""
+        synced = (reflector.synced.is_set() for reflector in self._reflectors())
+        return self._openshift.detected.is_set() and all(synced)
 
     def _reflectors(self) -> tuple[Reflector[Any], ...]:
-        return (self._nodes, *self._policies.values(), *self._networks.reflectors, *self._index.reflectors)
+        own: tuple[Reflector[Any], ...] = (self._nodes, *self._policies.values(), self._config_maps.reflector)
+        return (*own, *self._networks.reflectors, *self._index.reflectors)
 
     def _view_of(self, node: KubeNode) -> NodeView:
         """With the labels that the Node is about to get: a pass decides by what is known."""

@@ -14,8 +14,7 @@ from functools import partial
 from itertools import chain
 from typing import Any, Final
 
-from coordinator.admission.conflicts import by_state
-from coordinator.admission.conflicts import conflicts as conflicts_between
+from coordinator.admission.held import held_back
 from coordinator.configuration_pods import ConfigurationPods
 from coordinator.driver_pods import DriverPods
 from coordinator.fleet.fleet import Fleet
@@ -29,17 +28,23 @@ from coordinator.objects.apply import Applier
 from coordinator.objects.desired import Render, StateObjects
 from coordinator.objects.index import ObjectIndex
 from coordinator.objects.outcome import Action, Outcome
-from coordinator.objects.served import Owner
+from coordinator.objects.served import Owner, ServedPolicy
 from coordinator.objects.surplus import kept
 from coordinator.plugin_resources import PluginResources
 from coordinator.pod_looks import PodLooks
-from coordinator.policy import NicClusterPolicySpec
 from coordinator.policy_status import PolicyStatusWriter
 from coordinator.states import STATES
 from coordinator.states.cluster import Cluster
 from coordinator.verdicts.checks.resources import resource_counts
 from coordinator.verdicts.readiness import Level, Verdict, judge, overall, unsettled, unverified
-from coordinator.verdicts.status import Status, ignored_status, invalid_status, judged_generation, policy_status
+from coordinator.verdicts.status import (
+    Status,
+    ignored_status,
+    invalid_status,
+    judged_generation,
+    policy_status,
+    urgent,
+)
 from coordinator.verdicts.view import LiveWorkload, StateView
 from coordinator.workloads import Workload
 from coordinator.world import (
@@ -69,8 +74,8 @@ Outcomes = dict[str, tuple[Outcome, ...]]
 class Deps:
     """All that a pass reads from and writes to.
 
-    `policies` has one Reflector per kind. `cluster` says what the states of these specs see of the cluster, but for
-    their pools. `on_wishes` hears what the policies want of the nodes' driver before anything is written.
+    `policies` has one Reflector per kind. `cluster` says what the states of these policies see of the cluster,
+    but for their pools. `on_wishes` hears what the policies want of the nodes' driver before anything is written.
     """
 
     policies: Mapping[str, Reflector[Policy]]
@@ -84,7 +89,7 @@ class Deps:
     looks: PodLooks
     resources: PluginResources
     render: Render
-    cluster: Callable[[Iterable[NicClusterPolicySpec]], Cluster]
+    cluster: Callable[[Sequence[ServedPolicy]], Cluster]
     on_wishes: Callable[[Wishes], None]
     clock: Callable[[], datetime]
 
@@ -130,12 +135,13 @@ class Reconciler:
         deps = self._deps
         settled = deps.fleet.settled(deps.clock())  # of the moment that the plan is made from: a pass takes a while
         nodes = deps.views.all()
-        conflicts = by_state(conflicts_between(intake.served, [node.kube for node in nodes.values()]))
-        world = World(intake.served, nodes, self._workloads(), conflicts)
+        held = held_back(intake.served, [node.kube for node in nodes.values()])
+        world = World(intake.served, nodes, self._workloads(), held)
         unknown = bool(intake.unreadable or intake.leaving or self._orphaned)
         wishes = Wishes.of(world, unknown=unknown)
         deps.on_wishes(wishes)
-        planned = plan(world, deps.cluster([policy.spec for policy in intake.served]), deps.render)
+        cluster = deps.cluster(intake.served)
+        planned = plan(world, cluster, deps.render)
         outcomes, leftovers = await self._apply(planned, intake.untouched)
         world = replace(world, workloads=self._workloads())  # our own writes are known by now
         statuses = {owner: policy.get("status") or {} for owner, policy in intake.documents.items()}
@@ -153,7 +159,7 @@ class Reconciler:
         for owner, seen in views.items():
             policy = intake.documents[owner]
             await deps.writer.tell_repairs(policy, chain(*outcomes[owner].values()))
-            again = _sooner(again, await self._conclude(policy, seen, settled=settled))
+            again = _sooner(again, await self._conclude(policy, seen, settled=settled, asking=cluster.asking))
         return again
 
     def _workloads(self) -> dict[Ref, Workload]:
@@ -222,8 +228,10 @@ class Reconciler:
         details = await asyncio.gather(*(self._deps.looks.look(ref, live) for ref, live in seen))
         return {ref: detail for (ref, _), detail in zip(seen, details, strict=True)}
 
-    async def _conclude(self, policy: Policy, views: tuple[StateView, ...], *, settled: bool) -> float | None:
-        """Judge, and write the status if it says anything new."""
+    async def _conclude(
+        self, policy: Policy, views: tuple[StateView, ...], *, settled: bool, asking: bool
+    ) -> float | None:
+        """Judge, and write the status if it says anything new. `asking`: a registry has not answered yet."""
         now = self._deps.clock()
         generation, previous = policy["metadata"]["generation"], policy.get("status") or {}
         verdicts = [judge(view) for view in views]
@@ -236,6 +244,8 @@ class Reconciler:
             # What stands was judged by more than is known now. Only what speaks against it is said at once.
             return _seconds_until(self._settles(now), now)
         status = policy_status(verdicts, _CONDITION_TYPES, unverified(views), generation, previous, _rfc3339(now))
+        if told and asking and not urgent(status, previous):
+            return WAITING_SECONDS  # its messages may tell of answers that are still to come anew
         wait = await self._deps.writer.write(policy, status, verdicts)
         return wait if overall(verdicts) is Level.READY else _sooner(wait, WAITING_SECONDS)
 

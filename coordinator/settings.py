@@ -12,6 +12,18 @@ from nicfleet.flags import LOG_LEVELS, Flags, InvalidSettings, require_host_port
 
 _DNS_LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _HERE: Final = Path(__file__).parent
+_YES: Final = frozenset({"true", "t", "1", "yes", "on"})
+_NO: Final = frozenset({"false", "f", "0", "no", "off"})
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookSettings:
+    """Of the admission webhook."""
+
+    listen: str
+    certificates: Path
+    skip: bool
+    """Allow every object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,16 +36,24 @@ class Settings:
     http_listen: str
     label_mode: Mode
     templates: Path
-    cni_bin_dir: str
+    cni_bin_dir: str | None
+    """None: where the kind of cluster has it."""
     cni_network_dir: str
     ofed_init_image: str | None
+    driver_image_poll_minutes: int
+    """0: registries are not asked which driver images they have."""
+    driver_toolkit: bool
+    """On OpenShift, drivers are built in its driver toolkit."""
+    webhook: WebhookSettings | None
+    """None: there is none."""
     log_level: str
 
 
 def read(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
     """Settings from the command line, and from the environment for what it leaves out.
 
-    `POD_NAMESPACE`, `CNI_BIN_DIR`, `CNI_NETWORK_DIR` and `OFED_INIT_CONTAINER_IMAGE` are upstream's names.
+    `POD_NAMESPACE`, `CNI_BIN_DIR`, `CNI_NETWORK_DIR`, `OFED_INIT_CONTAINER_IMAGE`, `USE_DTK`,
+    `DOCA_DRIVER_IMAGE_POLL_TIME_MINUTES`, `ENABLE_WEBHOOKS` and `SKIP_VALIDATIONS` are upstream's names.
     Raises InvalidSettings. `--help` prints and exits, as usual.
     """
     given = _flags(environment).parse(arguments)
@@ -47,9 +67,12 @@ def read(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
         http_listen=require_host_port("--http-listen", given.http_listen, "0.0.0.0:8080"),
         label_mode=Mode(require_one_of("--labels", given.labels, tuple(Mode))),
         templates=_folder("--templates", given.templates),
-        cni_bin_dir=_host_path("--cni-bin-dir", given.cni_bin_dir),
+        cni_bin_dir=_host_path("--cni-bin-dir", given.cni_bin_dir) if given.cni_bin_dir else None,
         cni_network_dir=_host_path("--cni-network-dir", given.cni_network_dir),
         ofed_init_image=given.ofed_init_image or None,
+        driver_image_poll_minutes=_minutes("--driver-image-poll-minutes", given.driver_image_poll_minutes),
+        driver_toolkit=_yes_or_no("--driver-toolkit", given.driver_toolkit),
+        webhook=_webhook(given.webhook_listen, given.webhook_cert_dir, environment),
         log_level=require_one_of("--log-level", given.log_level, LOG_LEVELS),
     )
 
@@ -66,12 +89,40 @@ def _flags(environment: Mapping[str, str]) -> Flags:
         "--labels", Mode.REPLACE.value, "replace: nicfleet owns the labels; supplement: NFD does, we add what lacks"
     )
     flags.option("--templates", str(_templates()), "folder of the states' templates")
-    flags.option("--cni-bin-dir", "/opt/cni/bin", "the nodes' folder of CNI plugins", "CNI_BIN_DIR")
+    flags.option("--cni-bin-dir", "", "the nodes' folder of CNI plugins; empty: the cluster's usual one", "CNI_BIN_DIR")
     flags.option("--cni-network-dir", "/etc/cni/net.d", "the nodes' folder of CNI configurations", "CNI_NETWORK_DIR")
     flags.option("--ofed-init-image", "", "image of the driver pods' init container", "OFED_INIT_CONTAINER_IMAGE")
+    flags.option(
+        "--driver-image-poll-minutes",
+        "30",
+        "how often registries are asked which driver images they have; 0: never",
+        "DOCA_DRIVER_IMAGE_POLL_TIME_MINUTES",
+    )
+    flags.option("--driver-toolkit", "true", "on OpenShift, build drivers in its driver toolkit", "USE_DTK")
+    flags.option(
+        "--webhook-listen", _webhook_listen(environment), "HOST:PORT of the admission webhook; empty: there is none"
+    )
+    flags.option(
+        "--webhook-cert-dir", "/tmp/k8s-webhook-server/serving-certs", "folder of the webhook's tls.crt and tls.key"
+    )
     flags.option("--log-level", "info", f"one of {', '.join(LOG_LEVELS)}")
     flags.switch("--insecure", "plaintext to agents and viewers")
     return flags
+
+
+def _webhook_listen(environment: Mapping[str, str]) -> str:
+    """Upstream's variable switches the webhook on, by this very word."""
+    return f"0.0.0.0:{names.WEBHOOK_PORT}" if environment.get("ENABLE_WEBHOOKS") == "true" else ""
+
+
+def _webhook(listen: str, folder: str, environment: Mapping[str, str]) -> WebhookSettings | None:
+    if not listen:
+        return None
+    return WebhookSettings(
+        listen=require_host_port("--webhook-listen", listen, f"0.0.0.0:{names.WEBHOOK_PORT}"),
+        certificates=_folder("--webhook-cert-dir", folder),
+        skip=environment.get("SKIP_VALIDATIONS") == "true",
+    )
 
 
 def _templates() -> Path:
@@ -85,6 +136,20 @@ def _folder(flag: str, text: str) -> Path:
     if not path.is_dir():
         raise InvalidSettings(f"{flag} is {text!r}: there is no such folder")
     return path
+
+
+def _minutes(flag: str, text: str) -> int:
+    if re.fullmatch(r"[0-9]{1,6}", text) is None:
+        raise InvalidSettings(f"{flag} is {text!r}: give a number of minutes, or 0 for never")
+    return int(text)
+
+
+def _yes_or_no(flag: str, text: str) -> bool:
+    """In the words that upstream's operator takes too."""
+    word = text.lower()
+    if word not in _YES | _NO:
+        raise InvalidSettings(f"{flag} is {text!r}: give true or false")
+    return word in _YES
 
 
 def _host_path(flag: str, text: str) -> str:

@@ -21,6 +21,8 @@ from tests.controlplane.process import Process
 REPOSITORY: Final = Path(__file__).parent.parent
 ACCOUNT: Final = "nicfleet-coordinator"
 START_SECONDS: Final = 30.0
+NO_REGISTRY: Final = "--driver-image-poll-minutes=0"
+"""There may be no internet here, and no image is pulled."""
 OFFERED: Final = {"rdma/rdma_shared_device_a": 63}
 """What the policies' device plugin would register with a kubelet; no plugin runs here."""
 
@@ -96,7 +98,7 @@ def _driver_containers(cluster: ControlPlane, hosts: tuple[DemoHost, ...]) -> It
 
 def _coordinator(cluster: ControlPlane, grpc: str, http: str, folder: Path) -> Process:
     kubeconfig = cluster.service_account_kubeconfig(names.DEFAULT_NAMESPACE, ACCOUNT)
-    command = [sys.executable, "-m", "coordinator", "--insecure", f"--kubeconfig={kubeconfig}"]
+    command = [sys.executable, "-m", "coordinator", "--insecure", f"--kubeconfig={kubeconfig}", NO_REGISTRY]
     command += [f"--namespace={names.DEFAULT_NAMESPACE}", f"--grpc-listen={grpc}", f"--http-listen={http}"]
     return Process("coordinator", command, folder / "coordinator.log")
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from coordinator.states.driver_tags import DriverImage, Tags
+from coordinator.states.driver_tags import DriverImage, Pending, Tags
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,3 +74,8 @@ class Cluster:
     openshift: OpenShift | None = None
     config_maps: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     driver_tags: Mapping[DriverImage, Tags] = field(default_factory=dict)
+
+    @property
+    def asking(self) -> bool:
+        """A registry has not answered yet."""
+        return any(isinstance(tags, Pending) for tags in self.driver_tags.values())

@@ -14,6 +14,9 @@ from tests.host_tree import HostTree
 
 START_SECONDS = 60.0
 
+NO_REGISTRY = "--driver-image-poll-minutes=0"
+"""The registries of the examples cannot be asked here; of two flags the last counts."""
+
 
 class Program:
     """One process and its log of JSON lines. What it said in earlier lives is in the log too."""
@@ -42,7 +45,7 @@ class Coordinator(Program):
         grpc, http = free_ports(2)
         self.address = f"127.0.0.1:{grpc}"
         self._http = f"http://127.0.0.1:{http}"
-        arguments = ["coordinator", "--insecure", f"--kubeconfig={kubeconfig}", *flags]
+        arguments = ["coordinator", "--insecure", f"--kubeconfig={kubeconfig}", NO_REGISTRY, *flags]
         arguments += [f"--grpc-listen={self.address}", f"--http-listen=127.0.0.1:{http}"]
         super().__init__("coordinator", arguments, folder / "coordinator.log")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from coordinator.labels.rules import Mode
-from coordinator.settings import read
+from coordinator.settings import WebhookSettings, read
 from nicfleet.flags import InvalidSettings
 
 
@@ -18,11 +18,13 @@ def test_what_is_so_when_nothing_is_said() -> None:
     )
     assert (settings.grpc_listen, settings.http_listen) == ("0.0.0.0:7444", "0.0.0.0:8080")
     assert (settings.cni_bin_dir, settings.cni_network_dir, settings.ofed_init_image) == (
-        "/opt/cni/bin",
+        None,
         "/etc/cni/net.d",
         None,
     )
+    assert (settings.driver_image_poll_minutes, settings.driver_toolkit) == (30, True)
     assert (settings.templates / "multus").is_dir()
+    assert settings.webhook is None
 
 
 def test_upstreams_variables_count_and_flags_win() -> None:
@@ -30,6 +32,8 @@ def test_upstreams_variables_count_and_flags_win() -> None:
         "POD_NAMESPACE": "from-pod",
         "CNI_BIN_DIR": "/var/lib/cni/bin/",
         "OFED_INIT_CONTAINER_IMAGE": "r/init:1",
+        "DOCA_DRIVER_IMAGE_POLL_TIME_MINUTES": "0",
+        "USE_DTK": "False",
         "NICFLEET_LABELS": "supplement",
         "NICFLEET_INSECURE": "true",
     }
@@ -37,8 +41,24 @@ def test_upstreams_variables_count_and_flags_win() -> None:
     assert settings.namespace == "from-pod"
     assert settings.cni_bin_dir == "/var/lib/cni/bin"
     assert settings.ofed_init_image == "r/init:1"
+    assert (settings.driver_image_poll_minutes, settings.driver_toolkit) == (0, False)
     assert settings.label_mode is Mode.REPLACE
     assert settings.kubeconfig == Path("/k")
+
+
+@pytest.mark.parametrize(
+    ("environment", "listen", "skip"),
+    [
+        pytest.param({"NICFLEET_WEBHOOK_LISTEN": "h:1"}, "h:1", False, id="own variable"),
+        pytest.param({"ENABLE_WEBHOOKS": "true", "SKIP_VALIDATIONS": "true"}, "0.0.0.0:9443", True, id="upstream's"),
+        pytest.param({"ENABLE_WEBHOOKS": "true", "SKIP_VALIDATIONS": "yes"}, "0.0.0.0:9443", False, id="not the word"),
+        pytest.param({"ENABLE_WEBHOOKS": "true", "NICFLEET_WEBHOOK_LISTEN": "h:1"}, "h:1", False, id="both"),
+        pytest.param({"ENABLE_WEBHOOKS": "1", "SKIP_VALIDATIONS": "true"}, None, False, id="off"),
+    ],
+)
+def test_the_webhook(environment: dict[str, str], listen: str | None, skip: bool, tmp_path: Path) -> None:
+    webhook = read(["--insecure", f"--webhook-cert-dir={tmp_path}"], environment).webhook
+    assert webhook == (None if listen is None else WebhookSettings(listen, tmp_path, skip))
 
 
 @pytest.mark.parametrize(
@@ -51,6 +71,18 @@ def test_upstreams_variables_count_and_flags_win() -> None:
         pytest.param(["--http-listen=h:99999"], "--http-listen is 'h:99999': give HOST:PORT", id="port too high"),
         pytest.param(["--templates=/nowhere"], "--templates is '/nowhere': there is no such folder", id="templates"),
         pytest.param(["--cni-bin-dir=opt"], "--cni-bin-dir is 'opt': give an absolute path", id="relative path"),
+        pytest.param(
+            ["--driver-image-poll-minutes=-1"],
+            "--driver-image-poll-minutes is '-1': give a number of minutes, or 0 for never",
+            id="minutes",
+        ),
+        pytest.param(["--driver-toolkit=maybe"], "--driver-toolkit is 'maybe': give true or false", id="yes or no"),
+        pytest.param(["--webhook-listen=9443"], "--webhook-listen is '9443': give HOST:PORT", id="webhook port"),
+        pytest.param(
+            ["--webhook-listen=h:1", "--webhook-cert-dir=/nowhere"],
+            "--webhook-cert-dir is '/nowhere': there is no such folder",
+            id="certificates",
+        ),
         pytest.param(["--unknown"], "unrecognized arguments: --unknown", id="unknown flag"),
     ],
 )
