@@ -11,6 +11,9 @@ from coordinator.objects.ownership import ManagedEntry, applied_by
 from coordinator.workloads import Workload
 from nicfleet.names import API_GROUP, OBJECTS_MANAGER, STATE_LABEL
 
+UNLABELLED = frozenset({"ocp-network-operator-trusted-ca"})
+"""Objects that upstream's operator makes for a policy and puts no state label on."""
+
 _TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
 
 
@@ -49,7 +52,8 @@ class LiveObject:
     @property
     def ours(self) -> bool:
         """It is nicfleet's to change: made by a policy's state, or applied by us."""
-        return bool(self.state and self.policies) or applied_by(self.managed, OBJECTS_MANAGER) is not None
+        made = bool(self.policies) and (bool(self.state) or self.ref.name in UNLABELLED)
+        return made or applied_by(self.managed, OBJECTS_MANAGER) is not None
 
     @property
     def holder(self) -> str:

@@ -35,8 +35,9 @@ class ManagedEntry(msgspec.Struct, frozen=True, rename="camel", omit_defaults=Tr
 SYSTEM_MANAGERS: Final = frozenset({"kube-controller-manager", "kube-scheduler", "kube-apiserver", "kubelet"})
 """Managers whose fields are never taken from them: they put them back, and rightly so."""
 
-TOLERATED: Final = frozenset({"f:caBundle", "f:kubectl.kubernetes.io/restartedAt"})
-"""Fields that others rightly set inside ours: a certificate injector's, and `kubectl rollout restart`'s."""
+TOLERATED: Final = frozenset({"f:caBundle", "f:ca-bundle.crt", "f:kubectl.kubernetes.io/restartedAt"})
+"""Fields that others rightly set inside ours: a certificate injector's, the certificates that OpenShift trusts, and
+`kubectl rollout restart`'s."""
 
 _NOT_CONTENT: Final = frozenset({"f:metadata", "f:status"})
 _OWNER_REFERENCES: Final[Fields] = {"f:metadata": {"f:ownerReferences": {}}}

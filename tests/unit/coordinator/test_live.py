@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from coordinator.objects.live import decode_workload
+from coordinator.objects.live import decode_object, decode_workload
 from coordinator.workloads import Workload
+from nicfleet.names import STATE_LABEL
 
 _META = {"name": "w", "namespace": "n", "uid": "u", "resourceVersion": "1", "generation": 2}
 _SPEC = {"selector": {"matchLabels": {"app": "w"}}, "template": {}}
@@ -51,3 +52,19 @@ def test_what_keeps_the_pods_of_a_deployment_away() -> None:
     failure = {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota"}
     assert decoded("Deployment", {}, {"conditions": [available, failure]}).replica_failure == "exceeded quota"
     assert decoded("Deployment", {}, {"conditions": [available]}).replica_failure == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "labels", "owner", "ours"),
+    [
+        pytest.param("x", {STATE_LABEL: "state-OFED"}, "mellanox.com/v1alpha1", True, id="label-and-policy"),
+        pytest.param("x", {}, "mellanox.com/v1alpha1", False, id="policy-alone"),
+        pytest.param("x", {STATE_LABEL: "state-OFED"}, "apps/v1", False, id="label-alone"),
+        pytest.param("ocp-network-operator-trusted-ca", {}, "mellanox.com/v1alpha1", True, id="upstreams-unlabelled"),
+        pytest.param("ocp-network-operator-trusted-ca", {}, "apps/v1", False, id="another-owners"),
+    ],
+)
+def test_whose_it_is(name: str, labels: dict[str, str], owner: str, ours: bool) -> None:
+    reference = {"apiVersion": owner, "kind": "K", "name": "k", "uid": "k"}
+    meta = _META | {"name": name, "labels": labels, "ownerReferences": [reference]}
+    assert decode_object(json.dumps({"metadata": meta}).encode(), "ConfigMap").ours is ours

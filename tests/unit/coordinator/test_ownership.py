@@ -128,6 +128,11 @@ SPEC: Fields = {"f:spec": {"f:replicas": {}}}
             (),
             id="certificate-injector",
         ),
+        pytest.param(
+            ManagedEntry("cluster-network-operator", "Update", fields_v1={"f:data": {".": {}, "f:ca-bundle.crt": {}}}),
+            (),
+            id="openshifts-certificates",
+        ),
     ],
 )
 def test_foreign_owners(entry: ManagedEntry, expected: tuple[str, ...]) -> None:
