@@ -74,7 +74,7 @@ def is_immutable(error: KubeError) -> bool:
 def belongs_to_another(live: LiveObject) -> Outcome:
     ref = live.ref
     where = f" -n {ref.namespace}" if ref.namespace else ""
-    fix = f"remove it there, or delete it: kubectl delete {ref.kind.lower()}{where} {ref.name}"
+    fix = f"remove it there, or delete it: kubectl delete {_word(ref)}{where} {ref.name}"
     if ref.kind == "PersistentVolumeClaim":  # whose files would go with it
         fix = "to use it set nicFirmwareStorage.create to false, else choose another pvcName"
     message = f"{ref} belongs to {live.holder} and is left alone; {fix}"
@@ -89,3 +89,9 @@ def contested(ref: Ref, why: str, wait: float) -> Outcome:
     """Drift that comes back after each repair."""
     message = f"{ref} is changed again after each repair ({why}); find out who does it, or change the policy instead"
     return Outcome(ref, Action.WAITING, Finding(Reason.DriftRepaired, message), again=wait)
+
+
+def _word(ref: Ref) -> str:
+    """The kind as kubectl takes it: in the singular where that is the kind's name in small letters."""
+    singular = ref.kind.lower()
+    return singular if ref.resource.plural.startswith(singular) else ref.resource.plural
