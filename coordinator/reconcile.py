@@ -14,6 +14,7 @@ from functools import partial
 from itertools import chain
 from typing import Any, Final
 
+from coordinator.admission.cautions import cautioned
 from coordinator.admission.held import held_back
 from coordinator.configuration_pods import ConfigurationPods
 from coordinator.driver_pods import DriverPods
@@ -211,7 +212,10 @@ class Reconciler:
     ) -> dict[Owner, tuple[StateView, ...]]:
         """Everything that is known of each policy's states, with the Pods of workloads that are not complete."""
         places = Places([node.kube for node in world.nodes.values()])
-        views = {each.policy.owner: state_views(world, each, outcomes[each.policy.owner], places) for each in planned}
+        views = {
+            each.policy.owner: cautioned(each.policy, state_views(world, each, outcomes[each.policy.owner], places))
+            for each in planned
+        }
         details = await self._look_into(incomplete(chain(*views.values())))
         views = {owner: with_details(seen, details) for owner, seen in views.items()}
         offers = {

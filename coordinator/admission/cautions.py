@@ -6,7 +6,7 @@ carry them, later on and in its own words; the sentences here name the field.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Final
 
@@ -26,6 +26,7 @@ from coordinator.policy import (
 from coordinator.policy.scheduling import NodeSelectorRequirement, NodeSelectorTerm
 from coordinator.states import DROPPED, NotYet, State
 from coordinator.states.cluster import Cluster
+from coordinator.verdicts.view import StateView
 from nicfleet.names import POLICY_NAME
 
 _DRIVER: Final = "state-OFED"
@@ -83,6 +84,12 @@ def by_state(cautions: Iterable[Caution], asked: Sequence[str]) -> Mapping[str, 
         for state in (caution.state,) if caution.state else asked[:1]:
             found[state] = (*found.get(state, ()), caution.sentence)
     return found
+
+
+def cautioned(policy: ServedPolicy, views: tuple[StateView, ...]) -> tuple[StateView, ...]:
+    """The views of a policy's states with what there is to say of it."""
+    found = by_state(cautions(policy), [view.name for view in views if view.asked])
+    return tuple(replace(view, caveats=(*view.caveats, *found.get(view.name, ()))) for view in views)
 
 
 def _caveats(state: State, policy: ServedPolicy, cluster: Cluster) -> tuple[str, ...]:
