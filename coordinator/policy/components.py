@@ -9,6 +9,7 @@ from coordinator.policy.base import Model
 from coordinator.policy.container import EnvVar, ImageSpec
 
 DNS_LABEL = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+DNS_SUBDOMAIN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
 
 
 def _immutable(field: str) -> JsonDict:
@@ -129,8 +130,8 @@ class NicFirmwareStorage(Model):
     storage_class_name: str | None = Field(
         default=None,
         min_length=1,
-        max_length=63,
-        pattern=DNS_LABEL,
+        max_length=253,
+        pattern=DNS_SUBDOMAIN,
         description="Storage class of the claim that is made; absent: the cluster's default class.",
         json_schema_extra=_immutable("storageClassName"),
     )
