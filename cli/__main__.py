@@ -8,6 +8,7 @@ from typing import Annotated, Final, NoReturn
 import typer
 
 from cli.help import NO_VALUE, Command, Group
+from cli.plan import commands as planning
 
 EXIT_UNUSABLE: Final = 2
 """Exit code when a path that was given cannot be used."""
@@ -52,7 +53,7 @@ def nicfleet(
         ),
     ] = False,
 ) -> None:
-    """NVIDIA/Mellanox NICs: what this machine has."""
+    """NVIDIA/Mellanox NICs: what this machine has, and what a policy would make of a cluster's."""
 
 
 @app.command(cls=Command)
@@ -87,6 +88,9 @@ def record(
         _refuse(error)
     count = sum(1 for _ in seen.all_functions())
     print(f"{output}: {count} network functions. To look at it: nicfleet inspect --host-root {output}")
+
+
+planning.register(app)
 
 
 def main() -> None:

@@ -80,6 +80,11 @@ class Kube:
         await self._transport.close()
 
     @property
+    def server(self) -> str:
+        """The API server's address."""
+        return self._transport.server
+
+    @property
     def reachability(self) -> Reachability:
         return self._transport.reachability
 

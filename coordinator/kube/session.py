@@ -52,6 +52,11 @@ class Session:
         """
         return cls(kubeconfig, context, await _configuration_of(kubeconfig, context))
 
+    @property
+    def server(self) -> str:
+        """The API server's address."""
+        return str(self._configuration.host)
+
     async def close(self) -> None:
         for rest in (self._rest, self._previous):
             if rest is not None:

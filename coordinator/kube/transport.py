@@ -62,6 +62,11 @@ class Transport:
     async def close(self) -> None:
         await self._session.close()
 
+    @property
+    def server(self) -> str:
+        """The API server's address."""
+        return self._session.server
+
     async def call(self, call: Call) -> bytes:
         """Return the body of a good answer. Raises KubeError, Unreachable after the deadline."""
         with self._observing(call):
