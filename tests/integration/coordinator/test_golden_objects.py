@@ -10,11 +10,12 @@ import pytest
 import yaml
 
 from coordinator.objects.apply import Applier
-from coordinator.objects.desired import desired
+from coordinator.objects.desired import UNOWNED, desired
 from coordinator.objects.index import ObjectIndex
 from coordinator.objects.outcome import Action
 from coordinator.objects.render import Renderer
 from coordinator.policy import NicClusterPolicy
+from coordinator.states import STATES as ALL_STATES
 from nicfleet import names
 from tests.integration.coordinator.background import eventually
 from tests.integration.coordinator.objects import NAMESPACE
@@ -31,6 +32,9 @@ STATES = (
     "state-doca-telemetry-service",
 )
 INPUTS = sorted(path for state in STATES for path in (GOLDEN / state).glob("*.input.yaml"))
+
+NOT_INSTALLED = ("Issuer", "Certificate")
+"""Kinds of cert-manager, which is not here: `test_components.py` brings them."""
 
 Obj = dict[str, Any]
 
@@ -79,6 +83,29 @@ async def test_every_object_is_stored_as_sent_and_goes_with_the_section(
     assert {outcome.action for outcome in second} == {Action.UNCHANGED}
     assert caplog.records == []
     assert {outcome.ref for outcome in pruned} == {outcome.ref for outcome in first}
+
+
+def cases_of(state: str) -> list[Path]:
+    paths = sorted((GOLDEN / state).glob("*.input.yaml"))
+    return [path for path in paths if "hostile" not in path.name and not is_refused(path)]
+
+
+@pytest.mark.parametrize("state", [state.name for state in ALL_STATES])
+async def test_a_component_goes_from_each_case_to_the_next_and_leaves_nothing_behind(
+    applier: Applier, index: ObjectIndex, policy: Obj, state: str
+) -> None:
+    """Every field that a case sets is an update of the one before: what it no longer makes goes, the rest follows."""
+    for path in cases_of(state):
+        objects = [obj for obj in rendered(read(path), policy, state) if obj["kind"] not in NOT_INSTALLED]
+        outcomes = await applier.apply(objects)
+        await applier.prune(state, OWNER, {outcome.ref for outcome in outcomes})
+        assert not [outcome for outcome in outcomes if outcome.action is Action.REFUSED]
+        again = await applier.apply(objects)
+        assert {outcome.action for outcome in again} <= {Action.UNCHANGED}
+        left = {live.ref for live in index.of_state(state) if live.ref.kind not in UNOWNED and not live.deleting}
+        assert left == {outcome.ref for outcome in outcomes if outcome.ref.kind not in UNOWNED}
+    await applier.prune(state, OWNER, keep=())
+    await eventually(lambda: not [live for live in index.of_state(state) if live.ref.kind not in UNOWNED])
 
 
 async def test_a_change_of_the_users_config_map_writes_the_daemonset_that_reads_it_and_nothing_else(
