@@ -139,6 +139,14 @@ def test_every_section_is_told_by_itself() -> None:
     assert told(served(CLUSTER), gpu) == {"gpu": [both("ofedDriver"), both("rdmaSharedDevicePlugin")]}
 
 
+def test_a_section_moves_to_whoever_waits_for_it() -> None:
+    """The later policy is there already when the earlier one lets go: no time in which neither has it."""
+    gpu = of_nodes("gpu", GPU, 2)
+    before, after = served(CLUSTER, 1), served(policy(nvIpam=image()), 1)
+    assert told(before, gpu) == {"gpu": [both("ofedDriver")]}
+    assert told(after, gpu) == {}
+
+
 def test_whoever_is_being_written_is_refused_in_the_same_words() -> None:
     gpu = of_nodes("gpu", GPU, 2)
     (stored,) = conflicts([served(CLUSTER, 1), gpu], NODES)["NicNodePolicy", "gpu"]

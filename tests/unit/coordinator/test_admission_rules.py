@@ -320,6 +320,27 @@ def test_the_containers_that_upstreams_webhook_knows() -> None:
         assert told(policy(**component(path, containerResources=entries))) == []
 
 
+@pytest.mark.parametrize("path", COMPONENTS)
+def test_the_containers_of_every_component(path: str) -> None:
+    """Also of those that upstream's webhook leaves out, and when no version is given anywhere, which is told too."""
+    field = f"spec.{path}.containerResources[0].name"
+    given, missing = (
+        policy(**component(path, containerResources=[{"name": "nobody"}], **fields))
+        for fields in ({}, {"version": None})
+    )
+    (sentence,) = told(given)
+    assert sentence.startswith(f"{field} is 'nobody', a container that this component does not have: use ")
+    assert sentence in told(missing)
+    assert len(told(missing)) == 2
+
+
+@pytest.mark.parametrize("section", OF_NODES)
+def test_the_containers_of_a_node_policy(section: str) -> None:
+    """Upstream's webhook does not look at them."""
+    (sentence,) = told(node_policy("gpu", **{section: image(containerResources=[{"name": "nobody"}])}))
+    assert sentence.startswith(f"spec.{section}.containerResources[0].name is 'nobody'")
+
+
 def test_openshifts_driver_pods_have_a_container_more() -> None:
     driver = image(containerResources=[{"name": "openshift-driver-toolkit-ctr"}])
     assert told(policy(ofedDriver=driver), openshift=True) == []

@@ -61,6 +61,7 @@ def test_reference(fields: dict[str, Any], global_: dict[str, Any] | None, expec
         pytest.param(image(repository="r.io/a:1"), "spec.x.repository is ", id="tag-in-repository"),
         pytest.param(image(repository="r.io\n"), "spec.x.repository is 'r.io\\n', ", id="newline"),
         pytest.param(image(repository="r/" + "a" * 255), "spec.x.repository is ", id="repository-too-long"),
+        pytest.param(image(repository=f"r.io/a@{DIGEST}"), "spec.x.repository is ", id="digest-in-repository"),
         pytest.param(image("a:1"), "spec.x.image is 'a:1', ", id="tag-in-image"),
         pytest.param(image("a" * 240), "spec.x.image is ", id="name-too-long"),
         pytest.param(image(version="1 2"), "spec.x.version gives the tag '1 2'", id="blank-in-tag"),

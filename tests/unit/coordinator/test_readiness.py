@@ -75,6 +75,14 @@ NOT_READY = [
         id="an operating system without a driver image",
     ),
     pytest.param(
+        view(node("a"), unlabelled={"x": "kubernetes.io/arch", "y": "kubernetes.io/arch"}),
+        Level.NOT_READY,
+        "NodeLabelsIncomplete",
+        "there is a NIC and no label kubernetes.io/arch on x, y, so it is not known which driver image fits",
+        ("x", "y"),
+        id="a node that is in no pool of the driver",
+    ),
+    pytest.param(
         failing(ContainerState("mofed-container", "r/i:t", waiting_reason="ErrImagePull", waiting_message="not found")),
         Level.NOT_READY,
         "ImagePullFailed",
@@ -338,6 +346,11 @@ def test_not_ready_says_why(state: StateView, level: Level, reason: str, message
             view(node("a"), caveats=("spec.x has no effect", "spec.y has none")),
             "Caveat: spec.x has no effect; spec.y has none",
             id="something asked for has no effect",
+        ),
+        pytest.param(
+            view(node("a"), own_versions=("spec.nvIpam.version is v2",)),
+            "VersionNotGlobal: spec.nvIpam.version is v2, and not the one of spec.global",
+            id="a component of another version than the others",
         ),
         pytest.param(
             view(silent("a"), node("b")),

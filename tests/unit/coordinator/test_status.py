@@ -1,7 +1,7 @@
 """Status as upstream's users read it, and the same bytes for the same world."""
 
 from coordinator.verdicts.readiness import Level, Verdict
-from coordinator.verdicts.status import ignored_status, judged_generation, policy_status, urgent
+from coordinator.verdicts.status import ignored_status, invalid_status, judged_generation, policy_status, urgent
 from nicfleet.reasons import Finding, Reason
 
 TYPES = {"state-OFED": "OFEDDriverReady", "state-multus-cni": "MultusCNIReady"}
@@ -90,6 +90,12 @@ def test_a_policy_of_another_name() -> None:
         "reason": "only one is served",
         "conditions": [condition("Ready", "False", "PolicyIgnored", "only one is served", generation=1)],
     }
+
+
+def test_a_reason_of_before_is_gone_when_all_is_well() -> None:
+    for before in (ignored_status("only one is served", 1, {}, "T1"), invalid_status("spec.x is wrong", 1, {}, "T1")):
+        assert "reason" in before
+        assert "reason" not in policy_status([READY], TYPES, None, 2, before, "T2")
 
 
 def test_a_reason_is_urgent_and_a_number_in_a_message_is_not() -> None:

@@ -49,6 +49,11 @@ def text(*entries: object, **top: object) -> str:
             id="an-empty-prefix-is-none",
         ),
         pytest.param(
+            text(entry(resourcePrefix="rdma"), entry(resourceName="other", resourcePrefix="a.k8s1.io")),
+            RdmaConfig((RdmaResource("rdma/hca", 63, ("15b3",)), RdmaResource("a.k8s1.io/other", 63, ("15b3",)))),
+            id="one-label-or-digits-which-upstreams-webhook-refuses",
+        ),
+        pytest.param(
             '{"ConfigList": [{"ResourceName": "hca", "rdmahcamax": 1, "selectors": {"linktypes": ["ether"]}}]}',
             RdmaConfig((RdmaResource("rdma/hca", 1, link_types=("ether",)),)),
             id="keys-in-any-case",
@@ -128,6 +133,9 @@ def test_what_the_plugin_takes_is_taken(config: str, expected: RdmaConfig) -> No
             id="no-selectors",
         ),
         pytest.param(text(entry(selectors={})), f"{CONFIG} configList[0] selects nothing", id="empty-selectors"),
+        pytest.param(
+            text(entry(selectors=None, devices=[])), f"{CONFIG} configList[0] selects nothing", id="empty-devices"
+        ),
         pytest.param(
             text(entry(selectors={"vendors": []})), f"{CONFIG} configList[0] selects nothing", id="only-empty-lists"
         ),

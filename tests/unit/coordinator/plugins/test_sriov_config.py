@@ -64,6 +64,11 @@ def text(*entries: object, **top: object) -> str:
         pytest.param(
             text(
                 entry(deviceType="auxNetDevice", selectors={"auxTypes": ["sf"], "pfNames": ["p0#1"], "isRdma": True}),
+                entry(
+                    resourceName="host",
+                    deviceType="auxNetDevice",
+                    selectors={"auxTypes": ["sf"], "needVhostNet": True, "drivers": ["mlx5_core"]},
+                ),
                 entry(resourceName="fpga", deviceType="accelerator", selectors={"pciAddresses": ["0000:3b:00.0"]}),
                 entry(resourceName="vdpa", deviceType="", selectors={"vdpaType": "vhost", "ddpProfiles": ["a"]}),
             ),
@@ -73,6 +78,7 @@ def text(*entries: object, **top: object) -> str:
                     DeviceType.AUX_NET_DEVICE,
                     (Selector(pf_names=("p0#1",), is_rdma=True),),
                 ),
+                SriovResource("nvidia.com/host", DeviceType.AUX_NET_DEVICE, (Selector(drivers=("mlx5_core",)),)),
                 SriovResource("nvidia.com/fpga", DeviceType.ACCELERATOR, (Selector(pci_addresses=("0000:3b:00.0",)),)),
                 SriovResource("nvidia.com/vdpa", selectors=(Selector(ddp_profiles=("a",), vdpa_type="vhost"),)),
             ],
