@@ -10,6 +10,7 @@ import yaml
 from coordinator.admission.review import MODELS
 from coordinator.admission.rules import problems
 from coordinator.networks.definition import network_problems
+from coordinator.networks.users import NETWORKS_ANNOTATION, named
 from coordinator.policy import InvalidSpec, NicClusterPolicy, NicNodePolicy
 from tests.unit.coordinator.policies import ROOT
 
@@ -50,6 +51,22 @@ def test_what_an_old_file_lacks_is_named_field_by_field() -> None:
         "spec.ibKubernetes.pKeyGUIDPoolRangeEnd",
         "spec.ibKubernetes.ufmSecret",
     ]
+
+
+def test_every_network_that_a_pod_names_is_an_example() -> None:
+    """Upstream's pods name one that no file of theirs makes."""
+    documents = [document for path in EXAMPLES.rglob("*.yaml") for document in yaml.safe_load_all(path.read_text())]
+    made = {
+        (document["spec"]["networkNamespace"], document["metadata"]["name"])
+        for document in documents
+        if document["kind"].endswith("Network")
+    }
+    annotations = [
+        document["metadata"]["annotations"][NETWORKS_ANNOTATION] for document in documents if document["kind"] == "Pod"
+    ]
+    asked = {network for annotation in annotations for network in named(annotation, "default")}
+    assert asked
+    assert asked <= made
 
 
 def test_the_readme_says_what_each_example_is_for() -> None:
