@@ -17,6 +17,8 @@ from tests.unit.coordinator.policies import rdma_config
 PLUGIN = "rdma-shared-dp-ds"
 MULTUS = "kube-multus-ds"
 WHEREABOUTS = "state-whereabouts-cni"
+CORE = f"/api/v1/namespaces/{names.DEFAULT_NAMESPACE}"
+RBAC = "/apis/rbac.authorization.k8s.io/v1"
 
 SYSTEM = {names.OS_ID_LABEL: "ubuntu", names.OS_VERSION_LABEL: "22.04", names.KERNEL_LABEL: "6.8.0-60-generic"}
 DRIVER = {
@@ -204,6 +206,17 @@ def test_what_somebody_did_to_an_object_is_put_back_once(product: Product, deed:
     assert {write.name for write in product.audit.objects()} == {daemonset, "rdma-devices", PLUGIN}
     assert len(_writes_to(product, daemonset)) == (1 if deed == "deletion" else 2)
     assert product.audit.labels() == []
+
+
+@pytest.mark.parametrize("path", [f"{CORE}/serviceaccounts", f"{RBAC}/clusterroles", f"{RBAC}/clusterrolebindings"])
+def test_an_object_of_any_kind_comes_back_when_somebody_deletes_it(product: Product, path: str) -> None:
+    """Upstream hears of workloads and ConfigMaps only; the others are missing until something else happens."""
+    before = product.api.get(f"{path}/multus")["metadata"]["uid"]
+
+    product.api.delete(f"{path}/multus")
+
+    eventually(lambda: product.api.get(f"{path}/multus")["metadata"]["uid"] != before)
+    product.wait_ready()
 
 
 def test_a_restarted_coordinator_that_finds_all_as_it_shall_be_writes_nothing(product: Product) -> None:

@@ -1,12 +1,16 @@
 """In a large cluster one node is always sick, and nodes come and go."""
 
+from dataclasses import replace
+
 from nicfleet import names
 from nicfleet.reasons import Reason
 from nicfleet.v1 import view_pb2
-from tests.integration.system.api import NODES
-from tests.integration.system.fleet import WITH_DRIVER, WITHOUT_DRIVER
+from tests.integration.system.api import NODES, WORKLOADS
+from tests.integration.system.fleet import INBOX, WITH_DRIVER, WITHOUT_DRIVER
 from tests.integration.system.product import Product, sections
 from tests.integration.system.waiting import eventually
+
+PLUGIN = "rdma-shared-dp-ds"
 
 
 def test_one_node_whose_driver_fails_holds_up_no_other(fresh: Product) -> None:
@@ -20,13 +24,33 @@ def test_one_node_whose_driver_fails_holds_up_no_other(fresh: Product) -> None:
 
     fresh.apply(**sections("ofedDriver", "rdmaSharedDevicePlugin"))
 
-    eventually(lambda: fresh.api.daemonset("rdma-shared-dp-ds")["status"]["numberReady"] == len(healthy))
+    eventually(lambda: fresh.api.daemonset(PLUGIN)["status"]["numberReady"] == len(healthy))
     waiting = {node: fresh.api.labels(node)[names.WAIT_LABEL] for node in nodes}
     assert waiting == {**dict.fromkeys(healthy, "false"), sick: "true"}
     driver = eventually(lambda: (c := fresh.api.condition("OFEDDriverReady"))["reason"] == Reason.DriverNotLoaded and c)
     assert sick in driver["message"]
     assert not any(node in driver["message"] for node in healthy)
     eventually(lambda: f"waits for the driver on {sick}" in fresh.api.state("state-RDMA-device-plugin")["message"])
+
+
+def test_a_node_whose_system_has_no_driver_image_does_all_else_with_the_inbox_driver(fresh: Product) -> None:
+    """Behaviour 19."""
+    rocky = replace(INBOX, node=replace(INBOX.node, os_id="rocky", os_version_id="9.3"))
+    fresh.register("ubuntu", "rocky")
+    fresh.coordinator.start()
+    fresh.simulated.report("ubuntu", WITH_DRIVER)
+    fresh.simulated.report("rocky", rocky)
+
+    fresh.apply(**sections("ofedDriver", "rdmaSharedDevicePlugin"))
+
+    eventually(lambda: fresh.api.condition("OFEDDriverReady")["reason"] == Reason.UnsupportedOperatingSystem)
+    message = fresh.api.condition("OFEDDriverReady")["message"]
+    assert "no driver image is built for rocky 9.3 (rocky), only for rhcos, rhel, sles, ubuntu" in message
+    eventually(lambda: fresh.api.daemonset(PLUGIN)["status"]["numberReady"] == 2)
+    eventually(lambda: fresh.api.state("state-RDMA-device-plugin")["state"] == "ready")
+    assert fresh.api.labels("rocky")[names.WAIT_LABEL] == "false"
+    (driver,) = (item for item in fresh.api.items(f"{WORKLOADS}/daemonsets") if item["metadata"]["name"] != PLUGIN)
+    assert driver["status"]["desiredNumberScheduled"] == 1
 
 
 def test_a_node_that_leaves_the_cluster_takes_nothing_from_readiness(fresh: Product) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from nicfleet import names
 from tests import host_driver, hosts
+from tests.integration.system.api import WORKLOADS
 from tests.integration.system.fleet import INBOX, WITH_DRIVER, WITHOUT_DRIVER
 from tests.integration.system.processes import Agent
 from tests.integration.system.product import Product, sections
@@ -69,6 +70,7 @@ def test_after_a_boot_with_a_new_kernel_a_left_over_ready_file_is_not_believed(p
     pods = f"/api/v1/namespaces/{names.DEFAULT_NAMESPACE}/pods?fieldSelector=spec.nodeName=cx5,status.phase=Running"
     eventually(lambda: product.api.items(pods))  # a driver pod for that kernel runs, and claims to be ready
     assert _waits(product, "cx5") == "true"
+    eventually(lambda: "6.9.0-1-generic" in _kernels(product))  # a new kernel is enough to make its pool
 
     agent.load_driver()
     eventually(lambda: _waits(product, "cx5") == "false")
@@ -76,6 +78,13 @@ def test_after_a_boot_with_a_new_kernel_a_left_over_ready_file_is_not_believed(p
 
 def _waits(product: Product, node: str) -> str | None:
     return product.api.labels(node).get(names.WAIT_LABEL)
+
+
+def _kernels(product: Product) -> set[str]:
+    """Those of the driver's pools on whose nodes something runs."""
+    pools = product.api.items(f"{WORKLOADS}/daemonsets?labelSelector={names.STATE_LABEL}=state-OFED")
+    selectors = (pool["spec"]["template"]["spec"]["nodeSelector"] for pool in pools if pool["status"]["numberReady"])
+    return {selector[names.KERNEL_LABEL] for selector in selectors}
 
 
 def _reports(product: Product, node: str) -> Callable[[], None]:
