@@ -61,9 +61,7 @@ def cautions(policy: ServedPolicy) -> tuple[Caution, ...]:
     """What no state tells of a policy."""
     spec = policy.spec
     everywhere = chain(
-        _node_selector("spec.nodeSelector", policy.scope.node_selector),
-        _tolerations("spec.tolerations", spec.tolerations),
-        _affinity("spec.nodeAffinity", spec.node_affinity),
+        misplacing(policy),
         _tolerations("spec.deploymentTolerations", spec.deployment_tolerations),
         _affinity("spec.deploymentNodeAffinity", spec.deployment_node_affinity),
     )
@@ -77,6 +75,15 @@ def cautions(policy: ServedPolicy) -> tuple[Caution, ...]:
     )
 
 
+def misplacing(policy: ServedPolicy) -> tuple[str, ...]:
+    """What of a policy makes the API server refuse its DaemonSets for where they are to run."""
+    return (
+        *_node_selector("spec.nodeSelector", policy.scope.node_selector),
+        *_tolerations("spec.tolerations", policy.spec.tolerations),
+        *_affinity("spec.nodeAffinity", policy.spec.node_affinity),
+    )
+
+
 def by_state(cautions: Iterable[Caution], asked: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
     """Where a status tells them: each at its state, and at the first one asked for what is about all of them."""
     found: dict[str, tuple[str, ...]] = {}
@@ -87,9 +94,14 @@ def by_state(cautions: Iterable[Caution], asked: Sequence[str]) -> Mapping[str, 
 
 
 def cautioned(policy: ServedPolicy, views: tuple[StateView, ...]) -> tuple[StateView, ...]:
-    """The views of a policy's states with what there is to say of it."""
+    """The views of a policy's states with what there is to say of it, but for what keeps a state back already."""
     found = by_state(cautions(policy), [view.name for view in views if view.asked])
-    return tuple(replace(view, caveats=(*view.caveats, *found.get(view.name, ()))) for view in views)
+    return tuple(replace(view, caveats=(*view.caveats, *_untold(view, found.get(view.name, ())))) for view in views)
+
+
+def _untold(view: StateView, sentences: Iterable[str]) -> Iterator[str]:
+    problem = view.problem.message if view.problem else ""
+    return (sentence for sentence in sentences if sentence not in problem)
 
 
 def _caveats(state: State, policy: ServedPolicy, cluster: Cluster) -> tuple[str, ...]:
