@@ -95,7 +95,7 @@ def documents(texts: Iterable[tuple[str, str]]) -> Given:
                     raise Unusable(f"{document} is in {twice.source} and again in {source}: give it once")
                 found[document.key] = document
     if not found:
-        raise Unusable(f"there is nothing to plan: give a FILE with one of {', '.join(sorted(MODELS))}")
+        raise Unusable(f"there is no policy and no network: give a FILE with one of {', '.join(sorted(MODELS))}")
     return Given(tuple(found.values()), config_maps, tuple(left_out))
 
 

@@ -11,11 +11,11 @@ from coordinator.fleet.management import management_nics
 from coordinator.kube.objects import Obj, Ref
 from coordinator.labels.wait import DriverRequest, driver_evidence
 from coordinator.objects.pools import POOL_LABELS
-from coordinator.objects.scheduling import keeps
+from coordinator.objects.scheduling import keeps, place
 from coordinator.states.ofed_images import CONTAINER
 from coordinator.verdicts.checks.driver import held
 from coordinator.verdicts.view import NodeView
-from coordinator.workloads import Pod, Workload
+from coordinator.workloads import Workload
 from coordinator.world import DRIVER_STATE
 from nicfleet.reasons import Finding
 
@@ -64,7 +64,7 @@ def would_be_held(outlook: Outlook, drivers: Iterable[DriverPlan]) -> Finding | 
 def _kept(wanted: Wanted, change: Change, now: Workload | None, outlook: Outlook, seen: Seen) -> DriverPlan:
     pod_spec = wanted.obj["spec"]["template"]["spec"]
     admitted = outlook.places.of(pod_spec).admitted
-    pods = _pods_of(now, seen.driver_pods)
+    pods = _pods_of(now, seen)
     stay = {node for node in pods if node in outlook.world.nodes and keeps(pod_spec, outlook.world.nodes[node].kube)}
     requests = _requests(outlook)
     loads = [
@@ -77,7 +77,7 @@ def _kept(wanted: Wanted, change: Change, now: Workload | None, outlook: Outlook
 
 
 def _removed(change: Change, now: Workload | None, outlook: Outlook, seen: Seen) -> DriverPlan:
-    return _plan(change.ref, change.before or {}, now, outlook, (), (), (), _pods_of(now, seen.driver_pods), gone=True)
+    return _plan(change.ref, change.before or {}, now, outlook, (), (), (), _pods_of(now, seen), gone=True)
 
 
 def _plan(
@@ -134,12 +134,14 @@ def _loaded(node: NodeView, request: DriverRequest | None) -> bool | None:
     return driver_evidence(request, node.facts.driver) is None
 
 
-def _pods_of(workload: Workload | None, pods: Iterable[Pod]) -> set[str]:
-    """The nodes on which a DaemonSet has a pod."""
+def _pods_of(workload: Workload | None, seen: Seen) -> set[str]:
+    """The nodes on which a DaemonSet has a pod; where it belongs, when pods may not be listed."""
     if workload is None:
         return set()
+    if seen.driver_pods is None:
+        return set(place(workload.template.get("spec") or {}, seen.nodes).admitted)
     wanted = workload.selector.items()
-    return {pod.node for pod in pods if pod.node and not pod.deleting and wanted <= pod.labels.items()}
+    return {pod.node for pod in seen.driver_pods if pod.node and not pod.deleting and wanted <= pod.labels.items()}
 
 
 def _image(pod_spec: Mapping[str, Any]) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -39,6 +39,7 @@ from coordinator.labels.rules import Mode
 from coordinator.openshift import CLUSTER_WIDE, TOOLKIT, TOOLKIT_NAMESPACE, ClusterProxy, decode_proxy, decode_toolkits
 from coordinator.settings import Settings
 from coordinator.states.cluster import OpenShift
+from coordinator.workloads import Pod
 from nicfleet.names import OBJECTS_MANAGER, OFED_DRIVER_LABEL, STATE_LABEL
 
 T = TypeVar("T")
@@ -210,12 +211,12 @@ async def _openshift(kube: Kube, use_toolkit: bool) -> OpenShift | None:
     return OpenShift(proxy.variables, proxy.trusted_ca, toolkits, use_toolkit)
 
 
-async def _driver_pods(kube: Kube, namespace: str, notes: list[str]) -> tuple[Any, ...]:
+async def _driver_pods(kube: Kube, namespace: str, notes: list[str]) -> tuple[Pod, ...] | None:
     try:
         return await kube.pods(namespace, OFED_DRIVER_LABEL)
     except Forbidden:
-        notes.append("your account may not list pods: it is not known where driver pods run")
-        return ()
+        notes.append("your account may not list pods: driver pods are taken to run where they belong")
+        return None
 
 
 async def _list(kube: Kube, source: Source) -> list[msgspec.Raw]:

@@ -99,11 +99,13 @@ def foresee(
     intake = Intake.of(policies)
     live = live_objects(seen.objects)
     unknown = bool(intake.unreadable or intake.leaving)
-    with_pod = {pod.node for pod in seen.driver_pods}
+    pods = seen.driver_pods
+    with_pod = None if pods is None else {pod.node for pod in pods}
 
     def driver_pod(wishes: Wishes) -> Callable[[str], DriverPod]:
         # Where nobody asks for a driver any more, its pod is gone soon.
-        return lambda node: DriverPod.UNKNOWN if wishes.drivers and node in with_pod else DriverPod.NONE
+        may_be = wishes.drivers
+        return lambda node: DriverPod.UNKNOWN if may_be and (with_pod is None or node in with_pod) else DriverPod.NONE
 
     # Labels follow from what the policies want of a node, and who wants it from labels that nicfleet does not write.
     unasked = Wishes(unknown=True)

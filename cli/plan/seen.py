@@ -24,7 +24,7 @@ class Seen:
     server       the API server's address; empty offline
     objects      as the API server has them, by name: what carries a state's label, and what is in its place
     hidden       objects that the account may not read
-    driver_pods  the pods of any driver, wherever they run
+    driver_pods  the pods of any driver; None when the account may not list them
     notes        what could not be read, in sentences
     """
 
@@ -38,7 +38,7 @@ class Seen:
     networks: tuple[Body, ...] = ()
     objects: Mapping[Ref, bytes] = field(default_factory=dict)
     hidden: frozenset[Ref] = frozenset()
-    driver_pods: tuple[Pod, ...] = ()
+    driver_pods: tuple[Pod, ...] | None = ()
     notes: tuple[str, ...] = ()
 
     @property

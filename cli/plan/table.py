@@ -41,7 +41,7 @@ _CAUSES: Final[Mapping[Cause, str]] = {
     Cause.REMOVED: "ended: {subject} goes",
     Cause.NODE_LEFT: "ended: {subject} leaves their nodes",
     Cause.OUTDATED: "of an earlier {subject} until you delete them",
-    Cause.DRIVER: "hold NICs while the driver of {subject} is loaded or unloaded",
+    Cause.DRIVER: "hold NICs while the driver is loaded or unloaded ({subject})",
     Cause.RESOURCE: "request {subject}, which is offered no longer",
     Cause.NETWORK: "name {subject}, which changes",
 }
@@ -184,11 +184,28 @@ def _pods(disturbed: Iterable[Disturbance]) -> Iterator[RenderableType]:
     disturbed = tuple(disturbed)
     if disturbed:
         columns: Mapping[str, Callable[[Disturbance], str]] = {
-            "PODS": lambda each: _named([f"{pod.namespace}/{pod.name}" for pod in each.pods]),
-            "WHY": lambda each: _CAUSES[each.cause].format(subject=each.subject),
+            "PODS": _pod_names,
+            "WHY": lambda each: _CAUSES[each.cause].format(subject=_subject(each)),
             "WHEN": lambda each: str(each.when),
         }
         yield _table(disturbed, columns, always=tuple(columns))
+
+
+def _namespace(disturbance: Disturbance) -> str:
+    """That of a workload whose own pods notice; empty when they are anybody's."""
+    namespaces = {pod.namespace for pod in disturbance.pods}
+    own = disturbance.cause in (Cause.ROLLOUT, Cause.REMOVED, Cause.NODE_LEFT, Cause.OUTDATED)
+    return namespaces.pop() if own and len(namespaces) == 1 else ""
+
+
+def _subject(disturbance: Disturbance) -> str:
+    own = _namespace(disturbance)
+    return disturbance.subject.replace(f"{own}/", "") if own else disturbance.subject
+
+
+def _pod_names(disturbance: Disturbance) -> str:
+    own = _namespace(disturbance)
+    return _named([pod.name if own else f"{pod.namespace}/{pod.name}" for pod in disturbance.pods])
 
 
 def _findings(findings: Iterable[Told]) -> Iterator[RenderableType]:

@@ -1,7 +1,7 @@
 """YAML as kubectl reads and people write it. Pure.
 
 PyYAML knows dates and numbers to the base of 60, so that an unquoted PCI address can become a number, and it takes
-the last of two equal keys; kubectl does neither.
+the last of two equal keys; kubectl does neither. To kubectl 08 and 1e3 are numbers.
 """
 
 import json
@@ -41,7 +41,7 @@ class _Loader(yaml.SafeLoader):
 
 _Loader.add_implicit_resolver(_INT, re.compile(r"[-+]?(?:0x[0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)\Z"), list(_DIGITS))
 _Loader.add_implicit_resolver(
-    _FLOAT, re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*)(?:[eE][-+]?[0-9]+)?\Z"), list(f"{_DIGITS}.")
+    _FLOAT, re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z"), list(f"{_DIGITS}.")
 )
 
 

@@ -39,7 +39,7 @@ class Planner:
     ) -> dict[str, Any]:
         """The plan for these documents; `expect` is the exit code."""
         result = CliRunner().invoke(
-            app, self.arguments(*documents, kubeconfig=kubeconfig, agents=agents) + ["-o", "json"]
+            app, [*self.arguments(*documents, kubeconfig=kubeconfig, agents=agents), "-o", "json"]
         )
         assert result.exit_code == expect, f"{result.output}{result.exception!r}"
         made: dict[str, Any] = json.loads(result.stdout)
