@@ -5,10 +5,11 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock generate release-contract check test demo benchmark clean
+.PHONY: help setup lock generate release-contract check test demo benchmark clean \
+  image image-lock image-push image-build-multiarch image-push-multiarch test-images
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 30
 
 setup: $(READY) ## make the virtual environment
 
@@ -21,6 +22,7 @@ $(READY): requirements/dev.lock pyproject.toml
 lock: $(READY) ## resolve the dependencies again into requirements/dev.lock
 	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements/dev.lock
+	$(MAKE) image-lock
 
 generate: $(READY) ## regenerate the stubs and the CRDs
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m grpc_tools.protoc --proto_path=proto \
@@ -51,6 +53,41 @@ demo: $(READY) ## the main job on a real local control plane (ONCE=1: exit when 
 benchmark: $(READY) ## rollout of 100 nodes, against kubectl
 	$(BIN)/python -m tests.controlplane build
 	$(BIN)/python -m benchmarks.rollout
+
+# The images. Names as upstream's users type them; docs/how-to/build-images.md tells what each means.
+REGISTRY ?= localhost
+IMAGE_NAME ?= nicfleet
+VERSION ?= $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+REVISION ?= $(shell git describe --always --dirty --abbrev=40 --exclude='*' 2>/dev/null || echo unknown)
+SOURCE ?=
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+BUILD_ARCH ?= amd64 arm64
+IMAGES = REGISTRY='$(REGISTRY)' IMAGE_NAME='$(IMAGE_NAME)' VERSION='$(VERSION)' REVISION='$(REVISION)' \
+  SOURCE='$(SOURCE)' SOURCE_DATE_EPOCH='$(SOURCE_DATE_EPOCH)' BASE='$(BASE)' IMAGE_BUILDER='$(IMAGE_BUILDER)' \
+  IMAGE_BUILD_OPTS='$(IMAGE_BUILD_OPTS)' IMAGE_PUSH_OPTS='$(IMAGE_PUSH_OPTS)' deploy/images/images.sh
+
+image: ## build both images for this machine (REGISTRY, IMAGE_NAME, VERSION)
+	@$(IMAGES) build
+
+image-push: ## push what `make image` built
+	@$(IMAGES) push
+
+image-build-multiarch: ## build both for amd64 and arm64 (BUILD_ARCH)
+	@$(IMAGES) build $(BUILD_ARCH)
+
+image-push-multiarch: ## push these, and the list of them as VERSION
+	@$(IMAGES) push $(BUILD_ARCH)
+
+image-lock: $(READY) ## lock what the images install, at the versions of requirements/dev.lock
+	$(IMAGE_LOCK) pyproject.toml --extra agent --output-file requirements/agent.lock
+	$(IMAGE_LOCK) pyproject.toml --extra coordinator --output-file requirements/coordinator.lock
+	echo hatchling | $(IMAGE_LOCK) - --output-file requirements/build.lock
+
+IMAGE_LOCK = $(BIN)/uv pip compile --universal --python-version 3.11 --constraint requirements/dev.lock \
+  --generate-hashes --no-emit-index-url --no-header --quiet
+
+test-images: $(READY) ## build both images on a Debian base and run them (root, buildah, mmdebstrap)
+	$(BIN)/pytest -q tests/images -p no:xdist
 
 clean: ## remove what was made here
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
