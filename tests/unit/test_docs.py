@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,16 +17,29 @@ from nicfleet.reasons import Reason
 REPOSITORY = Path(__file__).parent.parent.parent
 FINDINGS = REPOSITORY / "docs/findings"
 COMPATIBILITY = REPOSITORY / "docs/compatibility.md"
+MARKS_PAGE = REPOSITORY / "docs/reference/upstream-marks.md"
 PAGES = sorted([*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/**/*.md")])
 
 HEADINGS = ["Meaning", "Where you see it", "Evidence", "What to do"]
-BEHAVIOURS = {1, *range(3, 19), *range(20, 26), 28, 32, *range(35, 40), 45, 46, 47}
-BEHAVIOURS |= {54, 55, *range(63, 67), 68, 69, 71, 74}
+BEHAVIOURS = {*range(1, 51), 54, 55, *range(63, 70), 71, 74}
 """Those of this version: what users of NIC operators suffered from, by number."""
+
+MARKS = {
+    "API": {"1": "C", "2.1": "WCC", "2.5": "W", "2.7": "C", "2.9": "CW", "2.10": "W", "3": "W", "4": "WW", "7.3": "C"}
+    | {"8": "WWWWW"},
+    "Admission": {"1": "CW", "2": "WW", "4.1": "W", "4.2": "WWWWWW", "4.3": "WWWWW", "4.4": "WWW", "4.5": "W"}
+    | {"4.6": "W", "5": "WW", "5.1": "WW", "5.2": "WW", "6": "W"},
+    "States": {"3.2": "W", "3.3": "CWW", "3.5": "WWWW", "3.8": "WCW", "3.9": "WWWWW", "3.10": "WW", "3.11": "WW"}
+    | {"6": "W", "7.1": "WW", "7.2": "WW", "7.3": "W", "7.4": "WW", "7.5": "W", "7.6": "WW", "7.7": "WW"}
+    | {"11": "W", "14": "W", "15.2": "W", "16": "WW", "17": "W"},
+    "Networks": {"1": "WW", "3": "WWW", "4": "W", "5": "WWWWWWCW", "6": "WW", "7": "W"},
+}
+"""The marks of the fact sheets about upstream, by sheet and section, in their order; the sheets are not kept here."""
 
 FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 CODE = re.compile(FENCED.pattern + r"|^ {4,}\S[^\n]*$|`[^`\n]*`", re.MULTILINE | re.DOTALL)
 ROW = re.compile(r"^\| (\d+) \| (.+?) \| (.+) \|$", re.MULTILINE)
+MARK_ROW = re.compile(r"^\| ([CW]) \| (.+?) \| (.+?) \| (.+) \|$", re.MULTILINE)
 TEST = re.compile(r"(tests/[\w/]+\.py)::(test_\w+)")
 
 
@@ -59,6 +73,24 @@ def rows() -> dict[int, str]:
     return found
 
 
+def split(text: str, level: str) -> Iterator[tuple[str, str]]:
+    """Headings of a level, each with what is below it."""
+    _, *parts = re.split(rf"^{level} (.+)$", text, flags=re.MULTILINE)
+    return zip(parts[::2], parts[1::2], strict=True)
+
+
+def marks() -> dict[str, dict[str, list[str]]]:
+    """What shows how we deal with each mark, as "C evidence": by sheet and section, in the order of the page."""
+    return {
+        sheet: {
+            section.partition(" ")[0]: [f"{mark} {evidence}" for mark, _, _, evidence in MARK_ROW.findall(rows)]
+            for section, rows in split(sections, "###")
+        }
+        for sheet, sections in split(MARKS_PAGE.read_text(), "##")
+    }
+
+
+@cache
 def functions(path: Path) -> set[str]:
     assert path.is_file(), f"{path} does not exist"
     tree = ast.walk(ast.parse(path.read_text()))
@@ -127,7 +159,28 @@ def test_every_behaviour_has_its_row() -> None:
 @pytest.mark.parametrize("number", sorted(rows()))
 def test_a_behaviour_is_shown_by_tests_that_exist_or_says_why_not(number: int) -> None:
     evidence = rows()[number]
-    tests = TEST.findall(evidence)
-    assert tests or "not yet: " in evidence
-    for path, test in tests:
+    assert "not yet: " in evidence or TEST.search(evidence)
+    assert_tests_exist(evidence)
+
+
+def assert_tests_exist(evidence: str) -> None:
+    for path, test in TEST.findall(evidence):
         assert test in functions(REPOSITORY / path), f"{path} has no {test}"
+
+
+def test_every_mark_of_the_fact_sheets_has_its_row() -> None:
+    found = {
+        sheet: {section: "".join(row[0] for row in rows) for section, rows in sections.items()}
+        for sheet, sections in marks().items()
+    }
+    assert found == MARKS
+    count = sum(len(each) for sections in MARKS.values() for each in sections.values())
+    assert f" {count} facts " in MARKS_PAGE.read_text()
+
+
+@pytest.mark.parametrize("sheet", MARKS)
+def test_every_mark_is_shown_by_tests_that_exist(sheet: str) -> None:
+    for section, rows in marks()[sheet].items():
+        for evidence in rows:
+            assert TEST.search(evidence), f"{section} has a row without a test"
+            assert_tests_exist(evidence)

@@ -122,9 +122,11 @@ def test_a_mistake_in_the_global_section_is_told_once() -> None:
 def test_driver_versions(version: str) -> None:
     assert told(policy(ofedDriver=image(version=version))) == []
     assert told(node_policy("gpu", ofedDriver=image(version=version))) == []
-    # Upstream's webhook refuses a driver that inherits its version.
+    # Upstream's webhook refuses a driver that inherits its version, unless it has containerResources.
     inherits = {"image": "doca-driver", "repository": "r.io/a"}
-    assert told(policy(**{"global": {"version": version}}, ofedDriver=inherits)) == []
+    for entries in ([], [{"name": "mofed-container"}]):
+        driver = inherits | {"containerResources": entries}
+        assert told(policy(**{"global": {"version": version}}, ofedDriver=driver)) == []
 
 
 @pytest.mark.parametrize(
