@@ -37,6 +37,7 @@ TOOLS = (
     Tool("kubectl", "kubernetes", "k8s.io/kubernetes/cmd/kubectl"),
     Tool("kwok", "kwok", "sigs.k8s.io/kwok/cmd/kwok"),
     Tool("grpcurl", "grpcurl", "github.com/fullstorydev/grpcurl/cmd/grpcurl"),
+    Tool("helm", "helm", "helm.sh/helm/v3/cmd/helm"),
 )
 
 
@@ -99,14 +100,22 @@ def _build_missing(wanted: list[Tool], folders: list[Path], cache: Path, say: Ca
 
 
 def _ldflags(tool: Tool) -> str:
-    stripped = "-s -w"
-    if tool.module != "kubernetes":
-        return stripped
+    return " ".join(["-s -w", *(f"-X {name}={value}" for name, value in _facts(tool).items())])
+
+
+def _facts(tool: Tool) -> dict[str, str]:
+    """Variables of a program that its own project sets when it is released, by their full names."""
     version = pinned("kubernetes", r"k8s\.io/kubernetes (v\S+)")
     major, minor, _ = version.removeprefix("v").split(".", 2)
-    # Without these the API server calls itself v0.0.0-master and clients refuse or warn.
-    facts = {"gitVersion": version, "gitMajor": major, "gitMinor": minor}
-    return " ".join([stripped, *(f"-X k8s.io/component-base/version.{key}={value}" for key, value in facts.items())])
+    if tool.module == "kubernetes":
+        # Without these the API server calls itself v0.0.0-master and clients refuse or warn.
+        facts = {"gitVersion": version, "gitMajor": major, "gitMinor": minor}
+        return {f"k8s.io/component-base/version.{key}": value for key, value in facts.items()}
+    if tool.module == "helm":
+        # Without these it takes the cluster for Kubernetes 1.20 wherever it does not ask one.
+        facts = {"k8sVersionMajor": major, "k8sVersionMinor": minor}
+        return {f"helm.sh/helm/v3/pkg/chartutil.{key}": value for key, value in facts.items()}
+    return {}
 
 
 @contextmanager
