@@ -1,0 +1,116 @@
+{{/* The start of all names. */}}
+{{- define "nicfleet.fullname" -}}
+{{- $name := .Values.operator.nameOverride | default .Chart.Name -}}
+{{- if .Values.operator.fullnameOverride -}}
+{{- .Values.operator.fullnameOverride | trunc 40 | trimSuffix "-" -}}
+{{- else if contains $name .Release.Name -}}
+{{- .Release.Name | trunc 40 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name $name | trunc 40 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{/* What a workload selects its pods by. Of: root, component. */}}
+{{- define "nicfleet.selector" -}}
+app.kubernetes.io/name: nicfleet-{{ .component }}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+{{- end -}}
+
+{{/* Labels of every object. Of: root, component. */}}
+{{- define "nicfleet.labels" -}}
+{{ include "nicfleet.selector" . }}
+app.kubernetes.io/part-of: nicfleet
+app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
+{{- end -}}
+
+{{/* An image's full name, its registry replaced by imageRegistry. Of: root, repository, image, tag. */}}
+{{- define "nicfleet.image" -}}
+{{- $repository := .repository | trimSuffix "/" -}}
+{{- with .root.Values.imageRegistry -}}
+{{- $first := $repository | splitList "/" | first -}}
+{{- $path := or (regexMatch "[.:]" $first) (eq $first "localhost") | ternary ($repository | trimPrefix $first | trimPrefix "/") $repository -}}
+{{- $repository = list (trimSuffix "/" .) $path | compact | join "/" -}}
+{{- end -}}
+{{- $name := list $repository .image | compact | join "/" -}}
+{{- printf "%s%s%s" $name (hasPrefix "sha256:" .tag | ternary "@" ":") .tag -}}
+{{- end -}}
+
+{{/* Values of upstream's operator image, as in values files of its chart: "true" or "". */}}
+{{- define "nicfleet.upstreamImage" -}}
+{{- if eq .Values.operator.image "network-operator" }}true{{ end -}}
+{{- end -}}
+
+{{/* Where our images are. NVIDIA's registry has none of them; another place may be the user's own mirror. */}}
+{{- define "nicfleet.repository" -}}
+{{- $nvidia := hasPrefix "nvcr.io/" .Values.operator.repository -}}
+{{- and $nvidia (eq "true" (include "nicfleet.upstreamImage" .)) | ternary "localhost" .Values.operator.repository -}}
+{{- end -}}
+
+{{- define "nicfleet.coordinatorImage" -}}
+{{- $upstream := eq "true" (include "nicfleet.upstreamImage" .) -}}
+{{- $image := $upstream | ternary "nicfleet" .Values.operator.image -}}
+{{- $tag := $upstream | ternary "" .Values.operator.tag | default .Chart.AppVersion -}}
+{{- include "nicfleet.image" (dict "root" . "repository" (include "nicfleet.repository" .) "image" $image "tag" $tag) -}}
+{{- end -}}
+
+{{- define "nicfleet.agentImage" -}}
+{{- $repository := .Values.agent.repository | default (include "nicfleet.repository" .) -}}
+{{- $tag := .Values.agent.tag | default .Chart.AppVersion -}}
+{{- include "nicfleet.image" (dict "root" . "repository" $repository "image" .Values.agent.image "tag" $tag) -}}
+{{- end -}}
+
+{{/* imagePullSecrets of a pod. */}}
+{{- define "nicfleet.pullSecrets" -}}
+{{- with .Values.operator.imagePullSecrets | default .Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . | quote }}
+  {{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* Where the coordinator's pods, and those of hooks, may be. */}}
+{{- define "nicfleet.placement" -}}
+{{- with .Values.operator.priorityClassName }}
+priorityClassName: {{ . | quote }}
+{{- end }}
+{{- with .Values.operator.nodeSelector }}
+nodeSelector: {{ toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.operator.tolerations }}
+tolerations: {{ toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.operator.affinity }}
+affinity: {{ toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{/* No pod of the coordinator's image needs more than this. */}}
+{{- define "nicfleet.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+fsGroup: 65532
+seccompProfile:
+  type: RuntimeDefault
+{{- end -}}
+
+{{- define "nicfleet.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities:
+  drop: [ALL]
+{{- end -}}
+
+{{/* Where agents and viewers find the coordinator. */}}
+{{- define "nicfleet.coordinatorHost" -}}
+{{ include "nicfleet.fullname" . }}-coordinator.{{ .Release.Namespace }}.svc
+{{- end -}}
+
+{{/* How agents, coordinator and viewers speak: in plaintext, as this version knows nothing else. Here TLS will be. */}}
+{{- define "nicfleet.transportEnv" -}}
+- name: NICFLEET_INSECURE
+  value: "true"
+{{- end -}}

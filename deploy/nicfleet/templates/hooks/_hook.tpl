@@ -1,0 +1,6 @@
+{{/* Annotations of what runs before install and upgrade. Of the weight. */}}
+{{- define "nicfleet.hook" -}}
+helm.sh/hook: pre-install,pre-upgrade
+helm.sh/hook-weight: {{ . | quote }}
+helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+{{- end -}}

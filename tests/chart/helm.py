@@ -1,0 +1,53 @@
+"""helm, as a person runs it, and what it renders of our chart."""
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+CHART = ROOT / "deploy/nicfleet"
+NAMESPACE = "nvidia-network-operator"
+
+Values = Mapping[str, Any]
+
+
+class HelmFailed(RuntimeError):
+    """What helm said on its standard error."""
+
+
+class Helm:
+    """One program, with a home of its own and, where it needs a cluster, a kubeconfig."""
+
+    def __init__(self, program: Path, home: Path, kubeconfig: Path | None = None) -> None:
+        self._program = program
+        self._home = home
+        self._kubeconfig = kubeconfig
+
+    def run(self, *arguments: str | Path, values: Values | None = None) -> str:
+        """Standard output. `values` are the contents of a values file. Raises HelmFailed."""
+        folders = {f"HELM_{name}_HOME": str(self._home / name.lower()) for name in ("CACHE", "CONFIG", "DATA")}
+        environment = {**os.environ, **folders, "KUBECONFIG": str(self._kubeconfig or os.devnull)}
+        given = ["--values=-"] if values is not None else []
+        done = subprocess.run(
+            [self._program, *arguments, *given],
+            input=json.dumps(values), capture_output=True, text=True, check=False, env=environment, timeout=180,
+        )  # fmt: skip
+        if done.returncode:
+            raise HelmFailed(f"{done.stderr}{done.stdout}")
+        return done.stdout
+
+    def template(self, values: Values | None = None, release: str = "nicfleet") -> list[dict[str, Any]]:
+        """The objects of the chart, hooks and tests among them. Raises HelmFailed."""
+        rendered = self.run("template", release, CHART, f"--namespace={NAMESPACE}", values=values or {})
+        return [each for each in yaml.safe_load_all(rendered) if each]
+
+
+def one(objects: list[dict[str, Any]], kind: str, ending: str = "") -> dict[str, Any]:
+    """The only object of that kind whose name ends so."""
+    (found,) = (each for each in objects if each["kind"] == kind and each["metadata"]["name"].endswith(ending))
+    return found

@@ -1,0 +1,245 @@
+"""The chart on a real API server: installed, upgraded and uninstalled by helm; kwok plays the pods."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from coordinator.objects.desired import desired
+from coordinator.objects.render import Renderer
+from coordinator.policy import NicClusterPolicy
+from coordinator.states.cluster import Cluster
+from nicfleet import names
+from tests.chart.helm import CHART, NAMESPACE, ROOT, Helm
+from tests.chart.variants import OLD, VARIANTS
+from tests.controlplane.cluster import ControlPlane
+from tests.integration.system.fleet import NO_NIC
+from tests.integration.system.processes import Coordinator
+from tests.integration.system.simulated import SimulatedAgents
+from tests.integration.system.waiting import eventually
+
+WAIT = ("--wait", "--timeout=60s")
+ACCOUNT = "nicfleet-coordinator"
+FOREIGN = (
+    ("certificates", "Certificate", "cert-manager.io", "v1"),
+    ("issuers", "Issuer", "cert-manager.io", "v1"),
+    ("servicemonitors", "ServiceMonitor", "monitoring.coreos.com", "v1"),
+)
+"""Kinds of other products that the chart makes objects of when it is asked to."""
+
+
+def foreign_crd(plural: str, kind: str, group: str, version: str) -> dict[str, Any]:
+    schema = {
+        "type": "object",
+        "properties": {"spec": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}},
+    }
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{plural}.{group}"},
+        "spec": {
+            "group": group,
+            "scope": "Namespaced",
+            "names": {"kind": kind, "plural": plural, "singular": kind.lower(), "listKind": f"{kind}List"},
+            "versions": [{"name": version, "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}],
+        },
+    }
+
+
+@pytest.fixture(scope="module")
+def served(plane: ControlPlane) -> ControlPlane:
+    """With the kinds of the other products, without what is behind them."""
+    plane.apply(*(foreign_crd(*each) for each in FOREIGN))
+    for plural, _, group, _ in FOREIGN:
+        plane.kubectl("wait", "--for=condition=Established", f"crd/{plural}.{group}", "--timeout=30s")
+    return plane
+
+
+@pytest.fixture
+def installed(installer: Helm, plane: ControlPlane) -> Iterator[str]:
+    """A release with the CRDs, as the hook installs them: kwok ends the hook's pod without running it."""
+    installer.run("install", "nicfleet", CHART, f"--namespace={NAMESPACE}", *WAIT, values={})
+    plane.install(ROOT / "deploy/crds")
+    yield "nicfleet"
+    if "nicfleet" in installer.run("list", "--short", f"--namespace={NAMESPACE}").split():
+        installer.run("uninstall", "nicfleet", f"--namespace={NAMESPACE}", "--wait")
+
+
+def policy(plane: ControlPlane) -> dict[str, Any]:
+    found: dict[str, Any] = plane.get("nicclusterpolicy", names.POLICY_NAME)
+    return found
+
+
+def apply_policy(plane: ControlPlane, **spec: Any) -> dict[str, Any]:
+    body = {"apiVersion": f"{names.API_GROUP}/v1alpha1", "kind": "NicClusterPolicy", "spec": spec}
+    plane.apply(body | {"metadata": {"name": names.POLICY_NAME}})
+    return policy(plane)
+
+
+def deleted(plane: ControlPlane) -> set[tuple[str, str]]:
+    """Resource and name of every CRD and object of ours that anybody asked to delete, so far."""
+    asked = (event["objectRef"] for event in plane.audit() if event["verb"].startswith("delete"))
+    ours = (ref for ref in asked if ref.get("apiGroup") in (names.API_GROUP, "apiextensions.k8s.io"))
+    return {(ref["resource"], ref.get("name", "")) for ref in ours}
+
+
+def workloads(plane: ControlPlane) -> dict[str, str]:
+    """The uid of each workload of the release."""
+    found = plane.get("deployments,daemonsets,services,serviceaccounts", f"--namespace={NAMESPACE}", "-l", OURS)
+    return {f"{each['kind']}/{each['metadata']['name']}": each["metadata"]["uid"] for each in found["items"]}
+
+
+OURS = "app.kubernetes.io/instance=nicfleet"
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_api_server_accepts_every_variant(helm: Helm, served: ControlPlane, variant: str) -> None:
+    """Unknown fields are refused too."""
+    rendered = helm.run("template", "nicfleet", CHART, f"--namespace={NAMESPACE}", values=VARIANTS[variant])
+    objects = [each for each in yaml.safe_load_all(rendered) if each]
+
+    said = served.kubectl("apply", "--dry-run=server", "--validate=strict", "-f", "-", input=rendered)
+
+    assert said.count("(server dry run)") == len(objects)
+
+
+def test_an_upgrade_deletes_nothing_and_an_uninstall_leaves_only_what_is_the_users(
+    installer: Helm, plane: ControlPlane, installed: str
+) -> None:
+    before, mine = workloads(plane), apply_policy(plane)
+    assert before.keys() == {
+        "DaemonSet/nicfleet-agent",
+        "Deployment/nicfleet-coordinator",
+        "Service/nicfleet-coordinator",
+        "ServiceAccount/nicfleet-agent",
+        "ServiceAccount/nicfleet-coordinator",
+    }
+    kept = deleted(plane)
+
+    changed = {"operator": {"logLevel": "debug"}, "agent": {"tag": "0.1.1"}}
+    installer.run("upgrade", installed, CHART, f"--namespace={NAMESPACE}", *WAIT, values=changed)
+    assert workloads(plane) == before
+
+    installer.run("uninstall", installed, f"--namespace={NAMESPACE}", "--wait")
+    assert deleted(plane) == kept
+    assert policy(plane)["metadata"]["uid"] == mine["metadata"]["uid"]
+    kinds = "deployments,daemonsets,services,serviceaccounts,roles,rolebindings,clusterroles,clusterrolebindings"
+    kinds += ",networkpolicies,poddisruptionbudgets,secrets,jobs,validatingwebhookconfigurations"
+    assert eventually(lambda: plane.kubectl("get", kinds, "-A", "-l", OURS, "-o", "name").split() == [])
+
+
+def test_a_policy_that_an_old_release_owned_is_kept(installer: Helm, plane: ControlPlane, tmp_path: Path) -> None:
+    """What charts up to 24.7 made with deployCR, upgraded to ours under the same name."""
+    plane.install(ROOT / "deploy/crds")
+    plane.kubectl("delete", "nicclusterpolicy", names.POLICY_NAME, "--ignore-not-found")
+    old = tmp_path / "network-operator"
+    (old / "templates").mkdir(parents=True)
+    (old / "Chart.yaml").write_text("apiVersion: v2\nname: network-operator\nversion: 24.7.0\n")
+    spec = {"nvIpam": {"image": "nvidia-k8s-ipam", "repository": "example.com/a", "version": "v1"}}
+    body = {"apiVersion": f"{names.API_GROUP}/v1alpha1", "kind": "NicClusterPolicy", "spec": spec}
+    (old / "templates/policy.yaml").write_text(yaml.safe_dump(body | {"metadata": {"name": names.POLICY_NAME}}))
+    release, namespace = "network-operator", f"--namespace={NAMESPACE}"
+    installer.run("install", release, old, namespace)
+    before = policy(plane)
+    assert before["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "Helm"
+    kept = deleted(plane)
+
+    installer.run("upgrade", release, CHART, namespace, *WAIT, values=OLD)
+    once = policy(plane)
+    installer.run("upgrade", release, CHART, namespace, *WAIT, values=OLD)
+    installer.run("uninstall", release, namespace, "--wait")
+
+    assert (once["metadata"]["uid"], once["spec"], once["metadata"]["generation"]) == (
+        before["metadata"]["uid"], before["spec"], before["metadata"]["generation"],
+    )  # fmt: skip
+    assert policy(plane)["metadata"]["uid"] == before["metadata"]["uid"]
+    assert deleted(plane) == kept
+    plane.kubectl("delete", "nicclusterpolicy", names.POLICY_NAME)
+
+
+def test_the_policy_that_old_values_meant_is_one_that_the_api_server_takes_and_states_render(
+    installer: Helm, plane: ControlPlane
+) -> None:
+    plane.install(ROOT / "deploy/crds")
+    notes = installer.run("install", "old", CHART, f"--namespace={NAMESPACE}", values=OLD)
+    installer.run("uninstall", "old", f"--namespace={NAMESPACE}")
+    meant = notes.split("\n---\n")[1]
+
+    plane.kubectl("apply", "--dry-run=server", "--validate=strict", "-f", "-", input=meant)
+
+    spec = yaml.safe_load(meant)["spec"]
+    assert spec.keys() == {
+        "global", "ofedDriver", "rdmaSharedDevicePlugin", "secondaryNetwork", "sriovDevicePlugin", "tolerations",
+    }  # fmt: skip
+    assert spec["secondaryNetwork"].keys() == {"multus", "ipoib"}
+    assert spec["ofedDriver"].keys() == {
+        "image", "repository", "version", "certConfig", "env", "upgradePolicy",
+    }  # fmt: skip
+    cluster = Cluster(NAMESPACE, "/opt/cni/bin", "/etc/cni/net.d", None, ())
+    states = desired(NicClusterPolicy.model_validate(yaml.safe_load(meant)), cluster, Renderer(ROOT / "templates"))
+    asked = {name for name, state in states.items() if state.objects}
+    assert {"state-RDMA-device-plugin", "state-SRIOV-device-plugin", "state-multus-cni", "state-ipoib-cni"} <= asked
+    for line in ("psp: ", "sriovNetworkOperator: ", "operator.coverage: ", "operator.maintenanceOperator: ", "test: "):
+        assert f"\n  {line}" in notes
+
+
+def test_a_policy_stays_when_deploy_cr_is_not_set_and_nothing_old_is_said(installer: Helm) -> None:
+    notes = installer.run("install", "new", CHART, f"--namespace={NAMESPACE}", "--dry-run=server", values={})
+    assert "24.7" not in notes
+    assert "mean nothing here" not in notes
+
+
+def test_the_hooks_account_installs_the_crds_and_deletes_none(helm: Helm, plane: ControlPlane, tmp_path: Path) -> None:
+    hook = [each for each in helm.template() if each["metadata"]["name"] == "nicfleet-install-crds"]
+    plane.apply(*(each for each in hook if each["kind"] != "Job"))
+    kubeconfig = plane.service_account_kubeconfig(NAMESPACE, "nicfleet-install-crds")
+    (job,) = (each for each in hook if each["kind"] == "Job")
+    command = job["spec"]["template"]["spec"]["containers"][0]["command"]
+    assert command[0] == "python"
+
+    done = subprocess.run(
+        [sys.executable, *command[1:], f"--kubeconfig={kubeconfig}"],
+        capture_output=True, text=True, check=False, cwd=ROOT,
+    )  # fmt: skip
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(done.stdout.splitlines()) == 6
+    as_hook = f"--kubeconfig={kubeconfig}"
+    refused = plane.kubectl("delete", as_hook, "crd", "nicclusterpolicies.mellanox.com", check=False)
+    assert "cannot delete resource" in refused
+    plane.kubectl("delete", "-f", "-", input=yaml.safe_dump_all(each for each in hook if each["kind"] != "Job"))
+
+
+def test_the_charts_account_is_enough_for_the_coordinator_and_the_check_tells_the_truth(
+    plane: ControlPlane, installed: str, tmp_path: Path
+) -> None:
+    """The script of `helm test`, against a coordinator that runs as the chart's ServiceAccount."""
+    coordinator = Coordinator(plane.service_account_kubeconfig(NAMESPACE, ACCOUNT), tmp_path)
+    agents = SimulatedAgents(lambda: coordinator.address)
+
+    def check() -> tuple[int, str]:
+        command = [sys.executable, str(CHART / "files/check.py"), coordinator.address, coordinator._http, "0"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env={"PYTHONPATH": str(ROOT)})
+        assert done.stderr == ""
+        return done.returncode, done.stdout
+
+    try:
+        code, said = check()
+        assert code == 1
+        assert "readyz does not answer" in said
+
+        coordinator.start()
+        code, said = check()
+        assert code == 1
+        assert "0 of 1 nodes have an agent that is connected\nno agent reaches the coordinator" in said
+
+        agents.report("worker-1", NO_NIC)
+        assert eventually(lambda: check()[0] == 0)
+        assert check()[1] == "1 of 1 nodes have an agent that is connected\nthe coordinator is ready\n"
+    finally:
+        agents.close()
+        coordinator.kill()

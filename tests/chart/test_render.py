@@ -1,0 +1,308 @@
+"""What the chart makes of its values, and which it refuses. No cluster."""
+
+import os
+import shutil
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from agent.host import Host
+from agent.inventory import read
+from coordinator.crd import definitions
+from coordinator.settings import read as read_coordinator_settings
+from nicfleet import names
+from nicfleet.inventory import Flavour, NodeName
+from tests import host_driver, hosts
+from tests.chart.helm import CHART, NAMESPACE, ROOT, Helm, HelmFailed, one
+from tests.chart.variants import CURRENT, OLD, VARIANTS
+from tests.integration.system.processes import HostBuilder
+
+COPIES = {"coordinator-rbac.yaml": "manifests/coordinator-rbac.yaml", "webhook.yaml": "webhook/webhook.yaml"}
+
+
+def pods(objects: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The pod's spec of every workload, hook and test, by the name of its object."""
+    found = {each["metadata"]["name"]: each for each in objects if each["kind"] in ("Deployment", "DaemonSet", "Job")}
+    specs = {name: each["spec"]["template"]["spec"] for name, each in found.items()}
+    return specs | {each["metadata"]["name"]: each["spec"] for each in objects if each["kind"] == "Pod"}
+
+
+def images(objects: list[dict[str, Any]]) -> set[str]:
+    """The images of all pods, and the one that the coordinator puts into others."""
+    containers = [container for spec in pods(objects).values() for container in spec["containers"]]
+    return {container["image"] for container in containers} | {
+        variable["value"]
+        for container in containers
+        for variable in container.get("env", ())
+        if variable["name"] == "OFED_INIT_CONTAINER_IMAGE"
+    }
+
+
+def environment(objects: list[dict[str, Any]]) -> dict[str, str]:
+    """The coordinator's."""
+    (container,) = pods(objects)["nicfleet-coordinator"]["containers"]
+    return {each["name"]: each.get("value", NAMESPACE) for each in container["env"]}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_lint_finds_nothing(helm: Helm, variant: str) -> None:
+    assert "0 chart(s) failed" in helm.run("lint", "--strict", CHART, values=VARIANTS[variant])
+
+
+@pytest.mark.parametrize(
+    ("values", "path", "said"),
+    [
+        pytest.param({"operater": {}}, "'operater'", "not allowed", id="misspelt-section"),
+        pytest.param({"operator": {"repositry": "x"}}, "/operator", "'repositry' not allowed", id="misspelt-value"),
+        pytest.param({"agent": {"seLinuxOptions": {"tpe": "x"}}}, "/agent/seLinuxOptions", "'tpe'", id="deeper"),
+        pytest.param({"operator": {"replicas": 2}}, "/operator/replicas", "maximum", id="two-would-both-write"),
+        pytest.param({"operator": {"logLevel": "loud"}}, "/operator/logLevel", "must be one of", id="no-level"),
+        pytest.param({"operator": {"tag": "a b"}}, "/operator/tag", "pattern", id="no-tag"),
+        pytest.param({"operator": {"cniBinDirectory": "bin"}}, "/operator/cniBinDirectory", "pattern", id="relative"),
+        pytest.param({"imagePullSecrets": [{"name": "x"}]}, "/imagePullSecrets/0", "string", id="names-not-objects"),
+        pytest.param({"nfd": {"enabled": "yes"}}, "/nfd/enabled", "boolean", id="no-boolean"),
+        pytest.param({"agent": {"port": 0}}, "/agent/port", "minimum", id="no-port"),
+        pytest.param(
+            {"operator": {"admissionController": {"enabled": True, "useCertManager": False}}},
+            "/operator/admissionController/certificate/",
+            "pattern",
+            id="webhook-without-certificate",
+        ),
+    ],
+)
+def test_a_wrong_value_is_refused_with_its_path(helm: Helm, values: dict[str, Any], path: str, said: str) -> None:
+    with pytest.raises(HelmFailed) as refused:
+        helm.template(values)
+
+    assert any(path in line and said in line for line in str(refused.value).splitlines())
+
+
+@pytest.mark.parametrize(("copy", "source"), COPIES.items())
+def test_rules_and_webhooks_have_one_source(copy: str, source: str) -> None:
+    """If this fails: cp deploy/SOURCE deploy/nicfleet/files/COPY."""
+    assert (CHART / "files" / copy).read_bytes() == (ROOT / "deploy" / source).read_bytes()
+
+
+def test_the_coordinator_has_the_rights_of_the_manifests_and_the_agent_none(helm: Helm) -> None:
+    manifests = list(yaml.safe_load_all((ROOT / "deploy/manifests/coordinator-rbac.yaml").read_text()))
+    objects = helm.template({"upgradeCRDs": False})
+
+    for kind in ("ClusterRole", "Role"):
+        assert one(objects, kind)["rules"] == one(manifests, kind)["rules"]
+    account = {"kind": "ServiceAccount", "name": "nicfleet-coordinator", "namespace": NAMESPACE}
+    for kind in ("ClusterRoleBinding", "RoleBinding"):
+        assert one(objects, kind)["subjects"] == [account]
+    agent = pods(objects)["nicfleet-agent"]
+    assert agent["serviceAccountName"] == "nicfleet-agent"
+    assert agent["automountServiceAccountToken"] is False
+
+
+def test_the_hook_may_bring_in_step_the_crds_that_there_are(helm: Helm) -> None:
+    (rule,) = one(helm.template(), "ClusterRole", "-install-crds")["rules"]
+    assert rule["resourceNames"] == sorted(crd["metadata"]["name"] for crd in definitions().values())
+    assert rule["verbs"] == ["get", "create", "patch"]
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_hooks_make_no_policy_and_no_node_rule(helm: Helm, variant: str) -> None:
+    objects = helm.template(VARIANTS[variant])
+    assert {each["kind"] for each in objects}.isdisjoint(
+        {"NicClusterPolicy", "NicNodePolicy", "NodeFeatureRule", "CustomResourceDefinition"}
+    )
+    hooks = {each["kind"] for each in objects if "helm.sh/hook" in each["metadata"].get("annotations", {})}
+    assert hooks <= {"ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Job", "Pod"}
+
+
+def test_no_pod_has_more_than_it_needs(helm: Helm) -> None:
+    for name, spec in pods(helm.template()).items():
+        (container,) = spec["containers"]
+        security = container["securityContext"]
+        assert security["capabilities"] == {"drop": ["ALL"]}
+        assert security["readOnlyRootFilesystem"] is True
+        assert security["allowPrivilegeEscalation"] is False
+        assert container["resources"]["requests"].keys() == {"cpu", "memory"}
+        assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        if name != "nicfleet-agent":
+            assert spec["securityContext"]["runAsNonRoot"] is True
+            assert not any("hostPath" in volume for volume in spec.get("volumes", ()))
+            assert "hostNetwork" not in spec
+
+
+def test_the_agent_listens_on_loopback_and_its_mounts_are_read_only(helm: Helm) -> None:
+    spec = pods(helm.template({"agent": {"port": 7555}}))["nicfleet-agent"]
+    (container,) = spec["containers"]
+
+    assert {"name": "NICFLEET_GRPC_LISTEN", "value": "127.0.0.1:7555"} in container["env"]
+    assert container["ports"] == [{"name": "grpc", "containerPort": 7555, "hostPort": 7555, "hostIP": "127.0.0.1"}]
+    assert all(mount["readOnly"] and mount["recursiveReadOnly"] for mount in container["volumeMounts"])
+    paths = {volume["name"]: volume["hostPath"]["path"] for volume in spec["volumes"]}
+    assert {m["name"]: m["mountPath"] for m in container["volumeMounts"]} == {n: f"/host{p}" for n, p in paths.items()}
+    assert not {"/", "/sys", "/proc", "/etc", "/run", "/var/lib/kubelet"} & set(paths.values())
+
+
+@pytest.mark.parametrize("build", [hosts.connectx5, hosts.connectx6_infiniband, hosts.connectx6_lx])
+def test_through_its_mounts_the_agent_sees_all_of_the_host(helm: Helm, tmp_path: Path, build: HostBuilder) -> None:
+    host, seen = tmp_path / "host", tmp_path / "seen"
+    build(host)
+    host_driver.set_running(host, True)
+    host_driver.load_driver(host, Flavour.OFED, "23.04-0.5.3")
+    host_driver.set_ready(host, True)
+    for volume in pods(helm.template())["nicfleet-agent"]["volumes"]:
+        _mount(host, seen, **volume["hostPath"])
+
+    whole = read(Host.at(host), None, NodeName("worker-1"))
+
+    assert whole.driver.container.running
+    assert whole.functions
+    assert read(Host.at(seen), None, NodeName("worker-1")) == whole
+
+
+def _mount(host: Path, seen: Path, path: str, type: str) -> None:  # noqa: A002  Kubernetes' name
+    """As a runtime does: of what is there, links followed at that place only. Hard links, as inodes count."""
+    source, place = (host / path.lstrip("/")).resolve(), seen / path.lstrip("/")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_file():
+        os.link(source, place)
+    elif source.is_dir():
+        shutil.copytree(source, place, symlinks=True, copy_function=os.link)
+    else:
+        assert type == "DirectoryOrCreate", f"{path} is not on every host"
+        place.mkdir()
+
+
+def test_placement_reaches_every_pod_of_the_coordinators(helm: Helm) -> None:
+    given = VARIANTS["placement"]["operator"]
+    specs = pods(helm.template({**VARIANTS["placement"], "imagePullSecrets": ["one"]}))
+    assert specs.keys() == {"nicfleet-coordinator", "nicfleet-agent", "nicfleet-install-crds", "nicfleet-check"}
+    for name, spec in specs.items():
+        assert spec["imagePullSecrets"] == [{"name": "one"}]
+        if name != "nicfleet-agent":
+            assert spec["tolerations"] == given["tolerations"]
+            assert spec["nodeSelector"] == given["nodeSelector"]
+    assert specs["nicfleet-agent"]["tolerations"] == VARIANTS["placement"]["agent"]["tolerations"]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        pytest.param(
+            {},
+            {
+                "localhost/nicfleet:0.1.0",
+                "localhost/nicfleet-agent:0.1.0",
+                "nvcr.io/nvidia/mellanox/network-operator-init-container:network-operator-v26.4.0",
+            },
+            id="defaults",
+        ),
+        pytest.param(
+            {"imageRegistry": "registry.example.com:5000/mirror/"},
+            {
+                "registry.example.com:5000/mirror/nicfleet:0.1.0",
+                "registry.example.com:5000/mirror/nicfleet-agent:0.1.0",
+                "registry.example.com:5000/mirror/nvidia/mellanox/network-operator-init-container:"
+                "network-operator-v26.4.0",
+            },
+            id="one-value-rewrites-all",
+        ),
+        pytest.param(
+            {
+                "operator": {
+                    "repository": "team/nics",
+                    "tag": f"sha256:{'a' * 64}",
+                    "ofedDriver": {"initContainer": {"enable": False}},
+                },
+                "agent": {"tag": "v2"},
+                "imageRegistry": "registry.example.com",
+            },
+            {
+                f"registry.example.com/team/nics/nicfleet@sha256:{'a' * 64}",
+                "registry.example.com/team/nics/nicfleet-agent:v2",
+            },
+            id="a-path-without-a-host-and-a-digest",
+        ),
+        pytest.param(
+            {**OLD, "operator": {**OLD["operator"], "ofedDriver": {"initContainer": {"enable": False}}}},
+            {"localhost/nicfleet:0.1.0", "localhost/nicfleet-agent:0.1.0"},
+            id="upstreams-image-is-not-ours",
+        ),
+        pytest.param(
+            CURRENT,
+            {
+                "registry.example.com/mirror/nicfleet:0.1.0",
+                "registry.example.com/mirror/nicfleet-agent:0.1.0",
+                "nvcr.io/nvidia/mellanox/network-operator-init-container:network-operator-v26.4.1",
+            },
+            id="a-mirror-stays",
+        ),
+    ],
+)
+def test_images(helm: Helm, values: dict[str, Any], expected: set[str]) -> None:
+    assert images(helm.template(values)) == expected
+
+
+def test_the_coordinator_is_told_the_values(helm: Helm, tmp_path: Path) -> None:
+    """By the coordinator's own reading of its environment."""
+    values = {
+        "nfd": {"enabled": False},
+        "operator": {
+            "cniBinDirectory": "/usr/libexec/cni",
+            "cniNetworkDirectory": "/etc/kubernetes/cni/net.d",
+            "useDTK": False,
+            "driverImagePollMinutes": 0,
+            "logLevel": "debug",
+            "admissionController": {"enabled": True},
+        },
+    }
+    given = environment(helm.template(values)) | {"NICFLEET_WEBHOOK_CERT_DIR": str(tmp_path)}
+    settings = read_coordinator_settings([], given)
+
+    assert settings.namespace == NAMESPACE == names.DEFAULT_NAMESPACE
+    assert settings.label_mode == "supplement"
+    assert (settings.cni_bin_dir, settings.cni_network_dir) == ("/usr/libexec/cni", "/etc/kubernetes/cni/net.d")
+    assert (settings.driver_toolkit, settings.driver_image_poll_minutes) == (False, 0)
+    assert settings.log_level == "debug"
+    assert settings.webhook is not None
+    defaults = read_coordinator_settings([], environment(helm.template()))
+    assert (defaults.label_mode, defaults.cni_bin_dir, defaults.webhook) == ("replace", None, None)
+
+
+def test_ports_are_those_of_the_programs(helm: Helm) -> None:
+    objects = helm.template(VARIANTS["webhook-by-cert-manager"])
+    (container,) = pods(objects)["nicfleet-coordinator"]["containers"]
+    ports = {each["name"]: each["containerPort"] for each in container["ports"]}
+    webhook = names.WEBHOOK_PORT
+    assert ports == {"grpc": names.COORDINATOR_PORT, "http": names.COORDINATOR_HTTP_PORT, "webhook": webhook}
+    service = one(objects, "Service", "-coordinator")
+    assert {each["name"]: each["port"] for each in service["spec"]["ports"]} == {
+        "grpc": names.COORDINATOR_PORT,
+        "http": names.COORDINATOR_HTTP_PORT,
+    }
+    agent = {each["name"]: each.get("value") for each in pods(objects)["nicfleet-agent"]["containers"][0]["env"]}
+    assert agent["NICFLEET_COORDINATOR"] == f"nicfleet-coordinator.{NAMESPACE}.svc:{names.COORDINATOR_PORT}"
+
+
+def test_the_chart_is_of_the_packages_version() -> None:
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert (chart["version"], chart["appVersion"]) == (version, version)
+
+
+def test_every_value_is_explained() -> None:
+    page = (ROOT / "docs/reference/chart-values.md").read_text()
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    assert [path for path in paths_of(values) if f"`{path}`" not in page] == []
+
+
+OPEN = {"resources", "tolerations", "nodeSelector", "affinity", "seLinuxOptions"}
+"""Kubernetes' own words are below these."""
+
+
+def paths_of(values: dict[str, Any], above: str = "") -> list[str]:
+    found: list[str] = []
+    for key, value in values.items():
+        path = f"{above}{key}"
+        found += paths_of(value, f"{path}.") if isinstance(value, dict) and value and key not in OPEN else [path]
+    return found
