@@ -71,8 +71,9 @@ def _said_of(master: str, facts: Facts, *, infiniband: bool) -> Iterator[_Said]:
     if uplink is not None:
         yield from _unsuitable(named, uplink, infiniband=infiniband)
     elif not _may_be_there(master, facts):
-        sentence = f"{named} is no interface of an NVIDIA NIC on {{nodes}}: pods of this network will not start there"
-        yield Reason.MasterMissing, sentence
+        # Of other vendors' NICs nothing is known, and macvlan works on any.
+        sentence = f"{named} is no interface of an NVIDIA NIC on {{nodes}}: pods of this network start there only if "
+        yield Reason.MasterMissing, f"{sentence}another NIC has it"
 
 
 def _unsuitable(named: str, uplink: Uplink, *, infiniband: bool) -> Iterator[_Said]:

@@ -33,12 +33,17 @@ def _parsed(field: str, text: str, before: int = 0) -> Any:
         column = error.colno - before if error.lineno == 1 else error.colno
         raise InvalidSpec(
             field,
-            f"is not valid JSON at line {error.lineno}, column {column} ({error.msg})",
+            f"is not valid JSON at line {error.lineno}, column {column} ({_why(error)})",
             "correct the text there",
         ) from error
     except (ValueError, RecursionError) as error:
         raise InvalidSpec(field, f"is not valid JSON ({str(error)[:80]})", "correct the text") from error
     return value
+
+
+def _why(error: json.JSONDecodeError) -> str:
+    """Some of its messages end with "at" or "starting at", for a position to follow."""
+    return error.msg.removesuffix(" at").removesuffix(" starting")
 
 
 def _refuse_constant(name: str) -> NoReturn:

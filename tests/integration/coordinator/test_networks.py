@@ -558,8 +558,8 @@ async def test_what_nodes_say_stands_in_the_status_until_they_say_it_no_more(pla
 
     assert said["state"] == "ready"
     assert said["reason"] == (
-        "MasterMissing: spec.master ens1 is no interface of an NVIDIA NIC on node-2: pods of this network will not "
-        "start there"
+        "MasterMissing: spec.master ens1 is no interface of an NVIDIA NIC on node-2: pods of this network start "
+        "there only if another NIC has it"
     )
     (event,) = await events(plane, uid, "MasterMissing")
     assert event["type"] == "Warning"

@@ -119,6 +119,10 @@ def test_resources_that_containers_have(entry: dict[str, Any]) -> None:
             '{"a": 1,\n "b" 2}', "f is not valid JSON at line 2, column 6 (Expecting ':' delimiter)", id="colon"
         ),
         pytest.param("", "f is not valid JSON at line 1, column 1 (Expecting value)", id="empty"),
+        pytest.param(
+            '{"a": "b\n"}', "f is not valid JSON at line 1, column 9 (Invalid control character)", id="control"
+        ),
+        pytest.param('{"a": "b', "f is not valid JSON at line 1, column 7 (Unterminated string)", id="no-end"),
         pytest.param('{"a": NaN}', "f is not valid JSON (NaN is not JSON)", id="not-a-number"),
         pytest.param("[" * 100_000, "f is not valid JSON (", id="nested-too-deeply"),
         pytest.param("[]", "f is JSON but not an object", id="list"),

@@ -48,8 +48,8 @@ PARTIAL = replace(facts(ethernet()), partial=True)
             (
                 (
                     Reason.MasterMissing,
-                    "spec.master eth9 is no interface of an NVIDIA NIC on node-1: pods of this network will not start "
-                    "there",
+                    "spec.master eth9 is no interface of an NVIDIA NIC on node-1: pods of this network start there "
+                    "only if another NIC has it",
                 ),
             ),
             id="missing",
@@ -126,8 +126,8 @@ PARTIAL = replace(facts(ethernet()), partial=True)
             (
                 (
                     Reason.MasterMissing,
-                    "spec.master pf0vf1 is no interface of an NVIDIA NIC on node-1: pods of this network will not "
-                    "start there",
+                    "spec.master pf0vf1 is no interface of an NVIDIA NIC on node-1: pods of this network start "
+                    "there only if another NIC has it",
                 ),
             ),
             id="representor",
