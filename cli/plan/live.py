@@ -170,7 +170,9 @@ async def _objects(kube: Kube) -> tuple[dict[Ref, bytes], list[Resource]]:
                 body = {"apiVersion": resource.api_version, "kind": resource.kind, **msgspec.json.decode(raw)}
                 found[ref_of(body)] = msgspec.json.encode(body)
         except Forbidden:
-            hidden.append(resource)
+            # Asked for its right before the kind is looked for: of what is not there it hides nothing.
+            if await kube.serves(resource):
+                hidden.append(resource)
         except NotFound:
             if not resource.optional:
                 raise
@@ -198,12 +200,8 @@ async def _config_maps(kube: Kube, given: Given, namespace: str, names: Iterable
 
 async def _openshift(kube: Kube, use_toolkit: bool) -> OpenShift | None:
     """As the coordinator sees it."""
-    try:
-        await _list(kube, Source(CLUSTER_VERSION, metadata_only=True))
-    except NotFound:
+    if not await kube.serves(CLUSTER_VERSION):
         return None
-    except Forbidden:
-        pass  # the kind is there
     proxies = await _list(kube, Source(PROXY, field_selector=f"metadata.name={CLUSTER_WIDE}"))
     streams = await _list(kube, Source(IMAGE_STREAM, TOOLKIT_NAMESPACE, field_selector=f"metadata.name={TOOLKIT}"))
     proxy = decode_proxy(proxies[0]) if proxies else ClusterProxy({}, trusted_ca=False)

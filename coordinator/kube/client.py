@@ -7,7 +7,7 @@ from typing import Any, Final, Literal, Self
 
 import msgspec
 
-from coordinator.kube.errors import unreachable
+from coordinator.kube.errors import NotFound, unreachable
 from coordinator.kube.objects import EVENT, POD, Obj, Ref, Resource, ref_of
 from coordinator.kube.pods import EventNote, decode_events, decode_pods
 from coordinator.kube.session import Session
@@ -59,7 +59,16 @@ class Page(msgspec.Struct, frozen=True):
         return int(self.metadata.resource_version)
 
 
+class _Served(msgspec.Struct, frozen=True):
+    name: str
+
+
+class _Resources(msgspec.Struct, frozen=True):
+    resources: tuple[_Served, ...] = ()
+
+
 _decode_page = msgspec.json.Decoder(Page).decode
+_decode_served = msgspec.json.Decoder(_Resources).decode
 
 
 class Kube:
@@ -87,6 +96,16 @@ class Kube:
     @property
     def reachability(self) -> Reachability:
         return self._transport.reachability
+
+    async def serves(self, resource: Resource) -> bool:
+        """Whether the cluster has this kind; everybody may ask that, whatever they may do with it."""
+        prefix = f"/apis/{resource.group}" if resource.group else "/api"
+        call = Call("look for", str(resource.plural), "GET", f"{prefix}/{resource.version}")
+        try:
+            found = _decode_served(await self._transport.call(call))
+        except NotFound:
+            return False
+        return any(each.name == resource.plural for each in found.resources)
 
     async def get(self, ref: Ref, *, metadata_only: bool = False) -> bytes:
         accept = _METADATA.format("") if metadata_only else JSON

@@ -3,6 +3,7 @@ nothing."""
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from cli.__main__ import app
 from nicfleet import names
 from tests.controlplane.cluster import ControlPlane
 from tests.integration.system.fleet import INBOX, WITH_DRIVER
-from tests.integration.system.product import Product, policy, sections
+from tests.integration.system.product import Product, example, policy, sections
 from tests.integration.system.waiting import eventually
 from tests.unit.coordinator.policies import rdma_config
 
@@ -22,7 +23,6 @@ NAMESPACE = names.DEFAULT_NAMESPACE
 DRIVER = "mofed-ubuntu22.04-54669c9886-ds"
 PLUGIN = "rdma-shared-dp-ds"
 RESOURCE = "rdma/rdma_shared_device_a"
-READER = "plan-reader"
 
 _WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 
@@ -73,14 +73,22 @@ def _running(product: Product) -> None:
 @pytest.fixture(scope="module")
 def reader(plane: ControlPlane) -> Iterator[Path]:
     """The kubeconfig of somebody who may read everything and write nothing."""
-    plane.kubectl("create", "serviceaccount", READER, "--namespace=default")
-    plane.kubectl("create", "clusterrole", READER, "--verb=get,list", "--resource=*.*")
-    plane.kubectl(
-        "create", "clusterrolebinding", READER, f"--clusterrole={READER}", f"--serviceaccount=default:{READER}"
+    with account(plane, "plan-reader", "*.*") as kubeconfig:
+        yield kubeconfig
+
+
+@contextmanager
+def account(plane: ControlPlane, name: str, *resources: str) -> Iterator[Path]:
+    """The kubeconfig of an account that may get and list these resources."""
+    plane.kubectl("create", "serviceaccount", name, "--namespace=default")
+    asked = (
+        ["--verb=get,list", f"--resource={','.join(resources)}"] if resources else ["--verb=get", "--resource=nodes"]
     )
-    yield plane.service_account_kubeconfig("default", READER)
-    plane.kubectl("delete", "clusterrolebinding,clusterrole", READER)
-    plane.kubectl("delete", "serviceaccount", READER, "--namespace=default")
+    plane.kubectl("create", "clusterrole", name, *asked)
+    plane.kubectl("create", "clusterrolebinding", name, f"--clusterrole={name}", f"--serviceaccount=default:{name}")
+    yield plane.service_account_kubeconfig("default", name)
+    plane.kubectl("delete", "clusterrolebinding,clusterrole", name)
+    plane.kubectl("delete", "serviceaccount", name, "--namespace=default")
 
 
 def whole(**changed: dict[str, Any]) -> dict[str, Any]:
@@ -204,6 +212,57 @@ def test_who_may_not_write_gets_a_plan_all_the_same(planner: Planner, reader: Pa
     assert _lines(rough) == _lines(exact)
 
 
+def test_what_may_not_be_read_may_be_anything(product: Product, planner: Planner) -> None:
+    groups = (
+        "*.mellanox.com",
+        "*.apps",
+        "nodes",
+        "configmaps",
+        "serviceaccounts",
+        "services",
+        "persistentvolumeclaims",
+    )
+    with account(product.plane, "plan-narrow", *groups) as narrow:
+        plan = planner(whole(), expect=1, kubeconfig=narrow)
+
+    unknown = {kind for (kind, _), change in moving(plan).items() if change == "unknown"}
+    assert unknown == {"ClusterRole", "ClusterRoleBinding"}
+    assert set(moving(plan).values()) == {"unknown"}
+    (told,) = (note for note in plan["notes"] if note.startswith("your account may not list clusterrolebindings"))
+    assert "clusterroles" in told
+    assert any("driver pods are taken to run where they belong" in note for note in plan["notes"])
+
+
+def test_an_account_that_may_not_read_policies_has_no_plan(product: Product, planner: Planner) -> None:
+    with account(product.plane, "plan-nobody") as nobody:
+        result = CliRunner().invoke(app, planner.arguments(whole(), kubeconfig=nobody))
+
+    assert result.exit_code == 2
+    assert result.stderr.startswith("nicfleet: cannot list nicclusterpolicies: ")
+    assert result.stderr.endswith(": a plan needs an account that may list nicclusterpolicies\n")
+
+
+def test_the_cluster_is_found_as_kubectl_finds_it(product: Product, planner: Planner, tmp_path: Path) -> None:
+    """KUBECONFIG may be several files, some of which are missing."""
+    config = yaml.safe_load(product.plane.kubeconfig.read_text())
+    away = tmp_path / "away"
+    cluster = {"name": "away", "cluster": {"server": "https://127.0.0.1:9"}}
+    context = {"name": "away", "context": {"cluster": "away", "user": "away"}}
+    others = {"clusters": [cluster], "contexts": [context], "users": [{"name": "away", "user": {"token": "x"}}]}
+    away.write_text(yaml.safe_dump({"apiVersion": "v1", "kind": "Config", "current-context": "away"} | others))
+    arguments = [each for each in planner.arguments(whole()) if not each.startswith("--kubeconfig")]
+    environment = {"KUBECONFIG": f"{product.plane.kubeconfig}:{tmp_path}/missing:{away}"}
+
+    there = CliRunner().invoke(app, [*arguments, f"--context={config['current-context']}"], env=environment)
+    nowhere = CliRunner().invoke(app, [*arguments, "--context=away"], env=environment)
+    unknown = CliRunner().invoke(app, [*arguments, "--context=nosuch"], env=environment)
+
+    assert there.exit_code == 0
+    assert (nowhere.exit_code, unknown.exit_code) == (2, 2)
+    assert "does not answer" in nowhere.stderr
+    assert "nosuch" in unknown.stderr
+
+
 def test_what_others_changed_is_put_back(product: Product, planner: Planner) -> None:
     """As the coordinator does it: what others have added goes too, though a bare apply would leave it."""
     product.coordinator.kill()
@@ -258,10 +317,10 @@ def test_what_the_api_server_refuses_is_told(planner: Planner) -> None:
 
 
 def test_a_driver_that_is_to_be_loaded_is_foreseen(product: Product, planner: Planner) -> None:
-    product.register("three")
+    product.register("three", taints=[{"key": "not", "value": "yet", "effect": "NoSchedule"}])
     product.simulated.report("three", INBOX)
     eventually(lambda: names.NIC_LABEL in product.api.labels("three"))
-    product.plane.kubectl("taint", "node", "three", "not=yet:NoSchedule")
+    eventually(lambda: len(product.plane.get("node", "three")["spec"]["taints"]) == 1)  # no more "not-ready"
 
     plan = planner(
         whole() | {"spec": whole()["spec"] | {"tolerations": [{"key": "not", "operator": "Exists"}]}}, expect=1
@@ -302,6 +361,24 @@ def test_a_cluster_that_does_not_answer_is_one_sentence(planner: Planner, tmp_pa
     assert result.exit_code == 2
     assert result.stderr.startswith("nicfleet: cannot list nicclusterpolicies: the API server does not answer")
     assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["full", "nv-ipam", "global"])
+def test_whatever_the_coordinator_has_applied_leaves_nothing_to_do(
+    product: Product, planner: Planner, name: str
+) -> None:
+    """CRDs, claims, webhooks and roles: what the API server stores otherwise than it was sent is no change."""
+    wanted = policy(names.POLICY_NAME, example(name))
+    plan = planner(wanted, expect=1)
+    assert plan["problems"] == []
+
+    product.audit.mark()
+    product.plane.apply(wanted)
+    eventually(lambda: planner(wanted, expect=0))
+
+    moved = {name for name, change in moving(plan).items() if change != "none"}
+    assert {name for _, name in written(product)} == {name for _, name in moved}
+    assert [each for each in planner(wanted, expect=0)["objects"] if each["change"] != "none"] == []
 
 
 def test_none_of_these_plans_wrote_anything(planner: Planner) -> None:
