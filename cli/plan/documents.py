@@ -85,11 +85,11 @@ def documents(texts: Iterable[tuple[str, str]]) -> Given:
         for body in _bodies(source, text):
             kind, metadata = _kind(source, body), _metadata(source, body)
             if kind == "ConfigMap":
-                data = {**(body.get("data") or {}), **(body.get("binaryData") or {})}
-                config_maps[metadata.get("namespace", ""), metadata["name"]] = data
+                config_maps[str(metadata.get("namespace", "")), metadata["name"]] = _data(source, body)
             elif kind not in MODELS or not str(body.get("apiVersion", "")).startswith(f"{API_GROUP}/"):
                 left_out.append(f"{kind} {metadata['name']}")
             else:
+                _mapping(source, body, "spec")
                 document = Document(source, body)
                 if (twice := found.get(document.key)) is not None:
                     raise Unusable(f"{document} is in {twice.source} and again in {source}: give it once")
@@ -178,6 +178,18 @@ def _metadata(source: str, body: Body) -> Mapping[str, Any]:
     if not isinstance(metadata, Mapping) or not isinstance(name, str) or not name:
         raise Unusable(f"{source} has a {body['kind']} without metadata.name: give it one")
     return metadata
+
+
+def _data(source: str, body: Body) -> Mapping[str, str]:
+    found = {**_mapping(source, body, "data"), **_mapping(source, body, "binaryData")}
+    return {str(key): str(value) for key, value in found.items()}
+
+
+def _mapping(source: str, body: Body, field: str) -> Mapping[str, Any]:
+    value = body.get(field) or {}
+    if not isinstance(value, Mapping):
+        raise Unusable(f"{source} has a {body['kind']} whose {field} is no object: write fields below it")
+    return value
 
 
 def _without_cluster(body: Body) -> Body:

@@ -58,7 +58,7 @@ async def look(kube: Kube, given: Given, settings: Settings, reports: Reports | 
     there = [body for kind in (NIC_CLUSTER_POLICY, NIC_NODE_POLICY) for body in await _documents(kube, kind)]
     other = [body for kind in NETWORKS for body in await _documents(kube, kind)]
     served = (*Intake.of(there).served, *Intake.of(policies(given, there)).served)
-    openshift = await _openshift(kube, settings.driver_toolkit)
+    openshift = await openshift_of(kube, settings.driver_toolkit)
     nodes = [decode_node(raw) for raw in await _list(kube, Source(NODE))]
     objects, hidden = await _objects(kube)
     if hidden:
@@ -198,15 +198,28 @@ async def _config_maps(kube: Kube, given: Given, namespace: str, names: Iterable
     return found
 
 
-async def _openshift(kube: Kube, use_toolkit: bool) -> OpenShift | None:
+async def openshift_of(kube: Kube, use_toolkit: bool) -> OpenShift | None:
     """As the coordinator sees it."""
     if not await kube.serves(CLUSTER_VERSION):
         return None
-    proxies = await _list(kube, Source(PROXY, field_selector=f"metadata.name={CLUSTER_WIDE}"))
-    streams = await _list(kube, Source(IMAGE_STREAM, TOOLKIT_NAMESPACE, field_selector=f"metadata.name={TOOLKIT}"))
+    proxies = await _if_allowed(kube, Source(PROXY, field_selector=f"metadata.name={CLUSTER_WIDE}"))
+    stream = Source(IMAGE_STREAM, TOOLKIT_NAMESPACE, field_selector=f"metadata.name={TOOLKIT}")
+    streams = await _if_allowed(kube, stream)
     proxy = decode_proxy(proxies[0]) if proxies else ClusterProxy({}, trusted_ca=False)
-    toolkits = decode_toolkits(streams[0]) if streams else {}
-    return OpenShift(proxy.variables, proxy.trusted_ca, toolkits, use_toolkit)
+    return OpenShift(
+        proxy=None if proxies is None else proxy.variables,
+        trusted_ca=proxy.trusted_ca,
+        toolkits=None if streams is None else decode_toolkits(streams[0]) if streams else {},
+        use_toolkit=use_toolkit,
+    )
+
+
+async def _if_allowed(kube: Kube, source: Source) -> list[msgspec.Raw] | None:
+    """None is not known: what depends on it is left as it is, and its state says what for."""
+    try:
+        return await _list(kube, source)
+    except (Forbidden, NotFound):
+        return None
 
 
 async def _driver_pods(kube: Kube, namespace: str, notes: list[str]) -> tuple[Pod, ...] | None:
