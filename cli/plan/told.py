@@ -271,7 +271,7 @@ def _notes(made: Draft) -> Iterator[str]:
     if made.seen.live and rough:
         yield (
             f"the API server was not asked what it would make of {len(rough)} objects, as your account may not write "
-            "them: they were compared with what was applied last"
+            "them: those that are there were compared with what was applied last"
         )
     hidden = sum(1 for change in made.changes if change.act is Act.UNKNOWN)
     if hidden:
