@@ -7,7 +7,7 @@ decides is decided by pure functions; what it remembers between passes is what o
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -15,12 +15,13 @@ from itertools import chain
 from typing import Any, Final
 
 from coordinator.admission.cautions import cautioned
-from coordinator.admission.held import held_back
+from coordinator.admission.held import held_back, holding
 from coordinator.configuration_pods import ConfigurationPods
 from coordinator.driver_pods import DriverPods
 from coordinator.fleet.fleet import Fleet
 from coordinator.fleet.views import PolicyStatus, StateStatus
 from coordinator.intake import Intake, Policy, owner_of
+from coordinator.kube.errors import KubeError
 from coordinator.kube.objects import Ref, ref_of
 from coordinator.kube.reflector import Reflector
 from coordinator.labels.configuration_wait import Configuration
@@ -28,6 +29,7 @@ from coordinator.node_views import NodeViews
 from coordinator.objects.apply import Applier
 from coordinator.objects.desired import Render, StateObjects
 from coordinator.objects.index import ObjectIndex
+from coordinator.objects.live import LiveObject
 from coordinator.objects.outcome import Action, Outcome
 from coordinator.objects.served import Owner, ServedPolicy
 from coordinator.objects.surplus import kept
@@ -124,19 +126,28 @@ class Reconciler:
         self._orphaned -= known
         self._judged = {owner: status for owner, status in self._judged.items() if owner in known}
         self._deps.writer.forget_all_but(known)
-        again = await self._pass(intake)
-        for policy, why in intake.ignored:
-            await self._write_verdict(policy, ignored_status, Level.IGNORE, why)
-        for policy, why in intake.unreadable:
-            await self._write_verdict(policy, invalid_status, Level.ERROR, why)
+        again, failures = await self._pass(intake)
+        for refused, make, level in (
+            (intake.ignored, ignored_status, Level.IGNORE),
+            (intake.unreadable, invalid_status, Level.ERROR),
+        ):
+            for policy, why in refused:
+                try:
+                    await self._write_verdict(policy, make, level, why)
+                except KubeError as error:
+                    failures.append(error)
         self.cost = time.thread_time() - began
+        if failures:
+            raise failures[0]  # after all the others have been told
         return again
 
-    async def _pass(self, intake: Intake) -> float | None:
+    async def _pass(self, intake: Intake) -> tuple[float | None, list[KubeError]]:
+        """When to look again, and what kept a policy from being told: one that goes meanwhile is no harm to others."""
         deps = self._deps
+        failures: list[KubeError] = []
         settled = deps.fleet.settled(deps.clock())  # of the moment that the plan is made from: a pass takes a while
         nodes = deps.views.all()
-        held = held_back(intake.served, [node.kube for node in nodes.values()])
+        held = held_back(intake.served, [node.kube for node in nodes.values()], holding(self._live()))
         world = World(intake.served, nodes, self._workloads(), held)
         unknown = bool(intake.unreadable or intake.leaving or self._orphaned)
         wishes = Wishes.of(world, unknown=unknown)
@@ -159,14 +170,20 @@ class Reconciler:
             again = _sooner(again, _seconds_until(ends, now))
         for owner, seen in views.items():
             policy = intake.documents[owner]
-            await deps.writer.tell_repairs(policy, chain(*outcomes[owner].values()))
-            again = _sooner(again, await self._conclude(policy, seen, settled=settled, asking=cluster.asking))
-        return again
+            try:
+                await deps.writer.tell_repairs(policy, chain(*outcomes[owner].values()))
+                again = _sooner(again, await self._conclude(policy, seen, settled=settled, asking=cluster.asking))
+            except KubeError as error:
+                failures.append(error)
+        return again, failures
+
+    def _live(self) -> Iterator[LiveObject]:
+        """What there is of the states, as the watches have it."""
+        return (item for state in STATES for item in self._deps.index.of_state(state.name))
 
     def _workloads(self) -> dict[Ref, Workload]:
-        """What runs for the states, as the watches have it."""
-        live = (item for state in STATES for item in self._deps.index.of_state(state.name))
-        return {item.ref: item.workload for item in live if item.workload and item.ref.kind in WORKLOADS}
+        """What runs for the states."""
+        return {item.ref: item.workload for item in self._live() if item.workload and item.ref.kind in WORKLOADS}
 
     async def _apply(
         self, planned: Sequence[Plan], untouched: frozenset[Owner]

@@ -24,7 +24,7 @@ from coordinator.states.cluster import Cluster, NodePool
 from coordinator.verdicts.view import LiveWorkload, NodeView, StateView
 from coordinator.workloads import Pod, Workload
 from nicfleet.names import OS_ID_LABEL, WAIT_LABEL
-from nicfleet.reasons import Finding
+from nicfleet.reasons import Finding, Reason
 
 DRIVER_STATE: Final = "state-OFED"
 
@@ -156,15 +156,19 @@ class Wishes:
 
     @classmethod
     def of(cls, world: World, *, unknown: bool) -> Self:
-        """A policy that another one is in the way of moves no label on its nodes."""
+        """A policy that is held back moves no label on its nodes."""
+        configuration = _configuration(world, unknown=unknown)
         clear, unclear = [], []
         for policy in world.policies:
             if policy.spec.ofed_driver is not None:
-                if DRIVER_STATE in world.conflicts.get(policy.owner, {}):
+                held = world.conflicts.get(policy.owner, {}).get(DRIVER_STATE)
+                if held is not None:
+                    # A choice of nodes that means nothing does not say which nodes these are.
+                    unknown |= held.reason is Reason.InvalidSpec
                     unclear.append(replace(DriverWish.of(policy), request=Unasked.UNKNOWN))
                 else:
                     clear.append(DriverWish.of(policy))
-        return cls((*clear, *unclear), _configuration(world, unknown=unknown), unknown)
+        return cls((*clear, *unclear), configuration, unknown)
 
     def on(self, node: KubeNode) -> DriverRequest | Unasked:
         """For one node: the first policy that asks for a driver there."""

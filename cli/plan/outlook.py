@@ -7,7 +7,7 @@ from cli.plan.census import Census
 from cli.plan.documents import Body
 from cli.plan.seen import Seen, live_objects, workloads
 from coordinator.admission.conflicts import Conflict, conflicts
-from coordinator.admission.held import held_back
+from coordinator.admission.held import held_back, holding
 from coordinator.intake import Intake, Policy
 from coordinator.kube.objects import Obj, Ref, ref_of
 from coordinator.labels.wait import DriverPod
@@ -116,7 +116,7 @@ def foresee(
     return Outlook(
         intake=intake,
         world=world,
-        conflicts=conflicts(intake.served, nodes),
+        conflicts=conflicts(intake.served, nodes, holding(live.values())),
         wishes=wishes,
         plans=plan(world, seen.cluster, render),
         networks=tuple(_networks(list(networks), live)),
@@ -135,7 +135,7 @@ def config_maps(policies: Iterable[ServedPolicy]) -> set[str]:
 
 
 def _world(intake: Intake, nodes: Mapping[str, NodeView], live: Mapping[Ref, LiveObject]) -> World:
-    held = held_back(intake.served, [node.kube for node in nodes.values()])
+    held = held_back(intake.served, [node.kube for node in nodes.values()], holding(live.values()))
     return World(intake.served, nodes, workloads(live), held)
 
 

@@ -5,7 +5,7 @@ with upstream's operator. Only nodes that exist now count, so a node that is lab
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -40,19 +40,34 @@ class Conflict:
     nodes: tuple[str, ...]
 
 
-def conflicts(policies: Sequence[ServedPolicy], nodes: Iterable[KubeNode]) -> Mapping[Owner, tuple[Conflict, ...]]:
+Holding = Collection[tuple[Owner, str]]
+"""Which policies have something running, each with the state."""
+
+
+def conflicts(
+    policies: Sequence[ServedPolicy], nodes: Iterable[KubeNode], holding: Holding = ()
+) -> Mapping[Owner, tuple[Conflict, ...]]:
     """The conflicts of each policy with earlier ones; a policy without any is left out.
 
-    Earlier is who was created first and, of two at once, who comes first by name. One that is not carried out itself
-    counts all the same: who is to blame must not depend on third parties.
+    Earlier is who was created first and, of two at once, who comes first by name; but a section that is added to a
+    policy later than it runs for another one is the later of the two. One that is not carried out itself counts all
+    the same: who is to blame must not depend on third parties.
     """
-    found: dict[Owner, tuple[Conflict, ...]] = {}
+    found: defaultdict[Owner, tuple[Conflict, ...]] = defaultdict(tuple)
     chosen = _Chosen(nodes)
     in_order = sorted(policies, key=_age)
     for index, policy in enumerate(in_order):
-        if own := _conflicts_of(policy, in_order[:index], chosen):
-            found[policy.owner] = own
-    return found
+        for other in sorted(in_order[:index], key=lambda other: other.owner):
+            for conflict in _conflicts_of(policy, [other], chosen):
+                first = policy.kind != other.kind and _is_first(policy, other, conflict, holding)
+                later = other if first else policy
+                found[later.owner] = (*found[later.owner], conflict)
+    return dict(found)
+
+
+def _is_first(policy: ServedPolicy, other: ServedPolicy, conflict: Conflict, holding: Holding) -> bool:
+    """Only this one of the two has the section running."""
+    return all((policy.owner, state) in holding and (other.owner, state) not in holding for state in conflict.states)
 
 
 def conflicts_of(

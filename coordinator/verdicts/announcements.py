@@ -45,7 +45,8 @@ class Announcer:
         judged = tuple(verdicts)
         for verdict in judged:
             if self._is_new(verdict, stood.get(verdict.name)):
-                news.extend(_of_state(verdict))
+                told = self._told.get(verdict.name, ())
+                news += [each for each in _of_state(verdict) if each.reason not in told]
             self._told[verdict.name] = tuple(finding.reason for finding in verdict.findings)
         return news + list(_of_summaries(status, previous, by_states=bool(judged)))
 

@@ -38,8 +38,8 @@ def policy_status(
         ),
         _ready(level, verdicts),
         _verified(level, unverified),
-        _whether("Progressing", [verdict for verdict in verdicts if verdict.progressing]),
-        _whether("Degraded", [verdict for verdict in verdicts if verdict.degraded]),
+        _whether("Progressing", [verdict for verdict in verdicts if verdict.progressing], level),
+        _whether("Degraded", [verdict for verdict in verdicts if verdict.degraded], level),
     ]
     return {
         "state": str(level),
@@ -119,9 +119,9 @@ def _verified(level: Level, unverified: Finding | None) -> dict[str, Any]:
     return _condition("Verified", "False", Reason.NotReady, "the policy is not ready")
 
 
-def _whether(kind: str, verdicts: Sequence[Verdict]) -> dict[str, Any]:
+def _whether(kind: str, verdicts: Sequence[Verdict], level: Level) -> dict[str, Any]:
     if not verdicts:
-        return _condition(kind, "False", Reason.AllComponentsReady, "")
+        return _condition(kind, "False", Reason.AllComponentsReady if level is Level.READY else Reason.NotReady, "")
     finding = verdicts[0].finding
     assert finding is not None
     return _condition(kind, "True", finding.reason, _joined(verdicts))

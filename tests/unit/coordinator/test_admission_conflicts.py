@@ -198,3 +198,13 @@ def test_a_stored_policy_whose_name_is_too_long_is_held_back() -> None:
 
 def test_the_shared_sections_are_those_of_node_policies() -> None:
     assert set(SHARED_SECTIONS.values()) == {state.name for state in STATES if state.per_node}
+
+
+def test_a_section_added_to_an_older_policy_is_the_later_one_where_it_runs_for_another() -> None:
+    """The age of an object is not that of its sections: what runs is not taken away for what is new."""
+    cluster_wide, some = served(policy(ofedDriver=image())), of_nodes("some", GPU, 2)
+    running = {(some.owner, "state-OFED")}
+    assert list(conflicts([cluster_wide, some], NODES)) == [some.owner]
+    assert list(conflicts([cluster_wide, some], NODES, running)) == [cluster_wide.owner]
+    both = running | {(cluster_wide.owner, "state-OFED")}
+    assert list(conflicts([cluster_wide, some], NODES, both)) == [some.owner]

@@ -65,3 +65,10 @@ def test_each_state_warns_by_its_own_finding() -> None:
 def test_one_component_that_became_ready_is_no_event() -> None:
     assert not Announcement("state-OFED", Reason.ComponentReady, "state-OFED is ready").eventful
     assert Announcement("Ready", Reason.AllComponentsReady, "Ready is True").eventful
+
+
+def test_a_note_that_stays_is_not_told_again_when_another_finding_comes() -> None:
+    announcer = Announcer()
+    said(announcer, NOTED)
+    worse = Verdict("state-OFED", Level.NOT_READY, CRASHED.finding, NOTED.notes)
+    assert said(announcer, worse, status(NOTED, IGNORED)) == [("state-OFED", "ContainerCrashing")]

@@ -17,6 +17,11 @@ from tests.unit.coordinator.policies import POOL, TEMPLATES, cluster, image, nod
 
 ONE = node_policy("one", {"role": "one"}, ofedDriver=image())
 TWO = node_policy("two", {"role": "two"}, ofedDriver=image(version="24.10-0.7.0.0-0"))
+NO_NODE = {
+    "requiredDuringSchedulingIgnoredDuringExecution": {
+        "nodeSelectorTerms": [{"matchExpressions": [{"key": "role", "operator": "Inn", "values": ["one"]}]}]
+    }
+}
 CONFLICT = Finding(Reason.PolicyConflict, "another policy asks for it")
 
 
@@ -87,3 +92,11 @@ def test_a_refused_policy_moves_no_label_and_is_in_nobodys_way() -> None:
     assert wishes(ONE, conflicts=conflicts).on(node("one")) is Unasked.UNKNOWN
     everywhere = wishes(policy(ofedDriver=image(version="1.0-1.0.0")), ONE, conflicts=conflicts)
     assert everywhere.on(node("one")) == DriverRequest("1.0-1.0.0")
+
+
+def test_a_choice_of_nodes_that_means_nothing_moves_no_label_anywhere() -> None:
+    """Which nodes are meant cannot be known, so a node in the middle of a reload must go on waiting."""
+    mistaken = Finding(Reason.InvalidSpec, "spec.nodeAffinity has no such operator")
+    conflicts = {("NicClusterPolicy", "nic-cluster-policy"): {DRIVER_STATE: mistaken}}
+    held = wishes(policy(ofedDriver=image(), nodeAffinity=NO_NODE), conflicts=conflicts)
+    assert held.on(node("one")) is Unasked.UNKNOWN

@@ -38,7 +38,7 @@ def test_not_ready_while_rolling_out() -> None:
             condition("Ready", "False", "RollingOut", "state-OFED: DaemonSet x: 0 of 1 pods"),
             condition("Verified", "False", "NotReady", "the policy is not ready"),
             condition("Progressing", "True", "RollingOut", "state-OFED: DaemonSet x: 0 of 1 pods"),
-            condition("Degraded", "False", "AllComponentsReady", ""),
+            condition("Degraded", "False", "NotReady", ""),
         ],
     }
 
