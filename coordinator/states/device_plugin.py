@@ -87,7 +87,8 @@ def _caveats(plugin: Plugin, spec: NicClusterPolicySpec, cluster: Cluster) -> tu
     config = _config(plugin, asked, cluster)
     if config.text is None:
         name = _config_map(plugin, cluster.scope)
-        return (f"{plugin.field}.config is absent: pods wait until you make ConfigMap {name} with the key {KEY}",)
+        wait = f"pods wait until you make ConfigMap {name} in the operator's namespace, with the key {KEY}"
+        return (f"{plugin.field}.config is absent: {wait}",)
     return tuple(_placed(plugin, sentence, config) for sentence in plugin.cautions(config.text))
 
 

@@ -70,7 +70,7 @@ def _caveats(spec: NicClusterPolicySpec, cluster: Cluster) -> tuple[str, ...]:
     name = _own_config_map(spec.doca_telemetry_service) if spec.doca_telemetry_service else ""
     if not name or name in cluster.config_maps:
         return ()
-    return (f"{FIELD}.config.fromConfigMap: pods wait until you make ConfigMap {name}",)
+    return (f"{FIELD}.config.fromConfigMap: pods wait until you make ConfigMap {name} in the operator's namespace",)
 
 
 def _reads(spec: NicClusterPolicySpec, _: Scope) -> tuple[str, ...]:

@@ -109,7 +109,7 @@ def test_a_configuration_that_moves_from_the_policy_to_a_config_map_rolls_nothin
             SOME_NODES,
             (
                 "spec.rdmaSharedDevicePlugin.config is absent: pods wait until you make ConfigMap rdma-devices-gpu "
-                "with the key config.json",
+                "in the operator's namespace, with the key config.json",
             ),
             id="rdma-none",
         ),
@@ -119,7 +119,7 @@ def test_a_configuration_that_moves_from_the_policy_to_a_config_map_rolls_nothin
             EVERYWHERE,
             (
                 "spec.sriovDevicePlugin.config is absent: pods wait until you make ConfigMap "
-                "network-operator-sriovdp-config with the key config.json",
+                "network-operator-sriovdp-config in the operator's namespace, with the key config.json",
             ),
             id="sriov-other-key",
         ),
@@ -128,7 +128,10 @@ def test_a_configuration_that_moves_from_the_policy_to_a_config_map_rolls_nothin
             TELEMETRY,
             {},
             EVERYWHERE,
-            ("spec.docaTelemetryService.config.fromConfigMap: pods wait until you make ConfigMap mine",),
+            (
+                "spec.docaTelemetryService.config.fromConfigMap: pods wait until you make ConfigMap mine "
+                "in the operator's namespace",
+            ),
             id="telemetry-none",
         ),
         pytest.param(TELEMETRY, {"mine": {}}, EVERYWHERE, (), id="telemetry-there"),
