@@ -87,7 +87,7 @@ IMAGE_LOCK = $(BIN)/uv pip compile --universal --python-version 3.11 --constrain
   --generate-hashes --no-emit-index-url --no-header --quiet
 
 test-images: $(READY) ## build both images on a Debian base and run them (root, buildah, mmdebstrap)
-	$(BIN)/pytest -q tests/images -p no:xdist
+	NICFLEET_TEST_IMAGES=1 $(BIN)/pytest -p no:xdist tests/images
 
 clean: ## remove what was made here
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -95,6 +95,8 @@ for architecture in "$@"; do
         *) refuse "BUILD_ARCH has '$architecture': images are made for amd64 and arm64" ;;
     esac
 done
+[ "$action" != push ] || [ "${REGISTRY%%/*}" != localhost ] ||
+    refuse "REGISTRY is $REGISTRY: give the registry to push to"
 program=$(builder)
 case $(basename "$program") in
     docker) kind=docker ;;
@@ -113,7 +115,6 @@ for side in coordinator agent; do
             done
             ;;
         push)
-            [ "${REGISTRY%%/*}" != localhost ] || refuse "REGISTRY is $REGISTRY: give the registry to push to"
             [ "$#" -gt 0 ] || push_one "$name:$VERSION"
             for architecture in "$@"; do
                 push_one "$name:$VERSION-$architecture"
