@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from coordinator.kube.objects import NIC_CLUSTER_POLICY
 from coordinator.objects.served import Owner, ServedPolicy
 from coordinator.policy import NicClusterPolicy, NicNodePolicy
+from coordinator.policy.invalid import unreadable as unreadable_fields
 from nicfleet.names import POLICY_NAME
 
 Policy = Mapping[str, Any]
@@ -57,7 +58,7 @@ class Intake:
                     served.append(ServedPolicy.of(_MODELS[owner[0]].model_validate(policy)))
                     documents[owner] = policy
                 except ValidationError as error:
-                    unreadable.append((policy, _first_of(error)))
+                    unreadable.append((policy, unreadable_fields(error)[0].sentence))
         untouched = leaving | {owner_of(policy) for policy, _ in (*ignored, *unreadable)}
         return cls(
             tuple(served), documents, tuple(ignored), tuple(unreadable), frozenset(untouched), frozenset(leaving)
@@ -72,9 +73,3 @@ def owner_of(policy: Policy) -> Owner:
 def _unsupported_name(name: str) -> str:
     """Upstream's rule, in upstream's words."""
     return f"Unsupported NicClusterPolicy instance {name}. Only instance with name {POLICY_NAME} is supported"
-
-
-def _first_of(error: ValidationError) -> str:
-    first = error.errors()[0]
-    field = ".".join(str(part) for part in first["loc"])
-    return f"{field} cannot be used: {first['msg']}; apply the CRDs of this version and correct the field"

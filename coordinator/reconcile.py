@@ -154,7 +154,8 @@ class Reconciler:
         deps.on_wishes(wishes)
         cluster = deps.cluster(intake.served)
         planned = plan(world, cluster, deps.render)
-        outcomes, leftovers = await self._apply(planned, intake.untouched)
+        # An orphan may still name its policy: two watches do not tell of one moment.
+        outcomes, leftovers = await self._apply(planned, intake.untouched | self._orphaned)
         world = replace(world, workloads=self._workloads())  # our own writes are known by now
         statuses = {owner: policy.get("status") or {} for owner, policy in intake.documents.items()}
         views = await self._look(world, planned, outcomes, statuses)

@@ -157,8 +157,28 @@ class Fields:
         return f"{self._place.path}.{key}" if self._place.path else key
 
 
-def read(root: str, text: str, config: Callable[[Fields], T]) -> tuple[T | None, Reading]:
-    """Read a text with `config`. Without a mistake in the reading the configuration is there, and is whole."""
+def parsed(root: str, text: str, config: Callable[[Fields], T]) -> T:
+    """The configuration in a text, which `config` reads. Raises InvalidSpec for the first mistake."""
+    found, reading = _read(root, text, config)
+    if reading.problems or found is None:
+        raise reading.problems[0]
+    return found
+
+
+def problems(root: str, text: str, config: Callable[[Fields], object]) -> tuple[InvalidSpec, ...]:
+    """Every mistake, in the order of the text."""
+    return tuple(_read(root, text, config)[1].problems)
+
+
+def caveats(root: str, text: str, config: Callable[[Fields], object]) -> tuple[str, ...]:
+    """What is taken and nothing is made of: a few sentences, however long the text is."""
+    found = _read(root, text, config)[1].caveats
+    told, rest = found[:_MOST_CAVEATS], len(found) - _MOST_CAVEATS
+    return (*told, f"{root} has {rest} more values without effect") if rest > 0 else tuple(told)
+
+
+def _read(root: str, text: str, config: Callable[[Fields], T]) -> tuple[T | None, Reading]:
+    """Without a mistake in the reading the configuration is there, and is whole."""
     reading = Reading(root)
     try:
         top = json_object(root, text)
@@ -166,12 +186,6 @@ def read(root: str, text: str, config: Callable[[Fields], T]) -> tuple[T | None,
         reading.problems.append(error)
         return None, reading
     return config(Fields(Value(reading, "", top), top)), reading
-
-
-def caveats(reading: Reading) -> tuple[str, ...]:
-    """What to tell of a configuration that is taken: a few sentences, however long it is."""
-    told, rest = reading.caveats[:_MOST_CAVEATS], len(reading.caveats) - _MOST_CAVEATS
-    return (*told, f"{reading.root} has {rest} more values without effect") if rest > 0 else tuple(told)
 
 
 def shown(value: object) -> str:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from coordinator.plugins import values
-from coordinator.plugins.reading import Fields, Reading, Value, caveats, read, shown
+from coordinator.plugins import reading, values
+from coordinator.plugins.reading import Fields, Value, shown
 from coordinator.policy import InvalidSpec
 
 FIELD: Final = "spec.sriovDevicePlugin.config"
@@ -82,24 +82,17 @@ class SriovConfig:
 
 def parse(text: str) -> SriovConfig:
     """Raises InvalidSpec for the first mistake."""
-    config, reading = read(FIELD, text, _config)
-    if reading.problems or config is None:
-        raise reading.problems[0]
-    return config
+    return reading.parsed(FIELD, text, _config)
 
 
 def problems(text: str) -> tuple[InvalidSpec, ...]:
     """Every mistake, in the order of the text."""
-    return tuple(_read(text).problems)
+    return reading.problems(FIELD, text, _config)
 
 
 def cautions(text: str) -> tuple[str, ...]:
     """What the plugin takes and makes nothing of, one sentence each."""
-    return caveats(_read(text))
-
-
-def _read(text: str) -> Reading:
-    return read(FIELD, text, _config)[1]
+    return reading.caveats(FIELD, text, _config)
 
 
 def _config(top: Fields) -> SriovConfig:
