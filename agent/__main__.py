@@ -13,9 +13,8 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Final
 
-import grpc
-
 from agent import inventory, netlink, settings
+from agent.channel import Dialler
 from agent.directory import DirectoryWatch
 from agent.events import UeventMonitor, UeventsUnavailable
 from agent.files import Files
@@ -34,7 +33,6 @@ from agent.settings import Settings
 from nicfleet import logs
 from nicfleet.flags import InvalidSettings
 from nicfleet.inventory import Inventory, NodeName
-from nicfleet.transport import CHANNEL_OPTIONS
 
 _log: Final = logging.getLogger("agent")
 
@@ -78,17 +76,13 @@ async def _run(given: Settings, host: Host) -> None:
     identity = Identity(given.node_name, str(uuid.uuid4()), datetime.now(UTC), agent_version)
     looker = Looker(host.files, _reader(host, given.node_name))
     watch = Watch(looker, nudges, latest, LIVE_PERIOD if host.live else RECORDED_PERIOD)
-    reporter = Reporter(identity, given.coordinator, latest, _dial)
+    reporter = Reporter(identity, given.coordinator, latest, Dialler(given.tls))
     with _listening(host, nudges):
         async with serving(given.grpc_listen, latest) as port, asyncio.TaskGroup() as tasks:
             started = {"node": given.node_name, "version": agent_version, "live": host.live, "port": port}
             _log.info("agent started", extra=started)
             tasks.create_task(watch.run())
             tasks.create_task(reporter.run())
-
-
-def _dial(address: str) -> grpc.aio.Channel:
-    return grpc.aio.insecure_channel(address, CHANNEL_OPTIONS)
 
 
 def _reader(host: Host, node: NodeName) -> Read:

@@ -14,16 +14,15 @@ from typing import Final
 
 import grpc
 
+from agent.channel import Dialler
 from agent.latest import Latest
 from agent.outbox import Identity
 from agent.session import NotLeader, Refused, SessionEnded, hold
+from nicfleet.channel import AuthorityUnusable
 from nicfleet.flags import is_host_port
 from nicfleet.v1 import fleet_pb2, fleet_pb2_grpc
 
 _log: Final = logging.getLogger(__name__)
-
-Dial = Callable[[str], grpc.aio.Channel]
-"""Makes a channel to HOST:PORT."""
 
 FIRST_PAUSE: Final = 0.2
 LONGEST_PAUSE: Final = 10.0
@@ -63,12 +62,12 @@ def next_attempt(coordinator: str, address: str, reason: Exception, pause: Itera
 class Reporter:
     """Tells the coordinator of the latest inventory."""
 
-    def __init__(self, identity: Identity, coordinator: str, latest: Latest, dial: Dial) -> None:
+    def __init__(self, identity: Identity, coordinator: str, latest: Latest, dialler: Dialler) -> None:
         """`coordinator` is HOST:PORT."""
         self._identity = identity
         self._coordinator = coordinator
         self._latest = latest
-        self._dial = dial
+        self._dialler = dialler
         self._told: set[str] = set()
 
     async def run(self) -> None:
@@ -94,9 +93,9 @@ class Reporter:
             _log.info("coordinator connected", extra={"coordinator": address, "missing": len(welcome.missing)})
 
         try:
-            async with self._dial(address) as channel:
+            async with self._dialler.dial(address) as channel:
                 await hold(fleet_pb2_grpc.FleetStub(channel).Report(), self._identity, self._latest, welcomed)
-        except (SessionEnded, grpc.RpcError, grpc.aio.BaseError) as reason:
+        except (SessionEnded, AuthorityUnusable, grpc.RpcError, grpc.aio.BaseError) as reason:
             return reason
 
     def _explain(self, address: str, reason: Exception) -> None:
@@ -108,11 +107,17 @@ class Reporter:
             case NotLeader():
                 message, why = "coordinator is not the leader", {"leader": reason.address}
             case grpc.aio.AioRpcError():
-                message, why = "coordinator not reachable", {"code": reason.code().name, "error": reason.details()}
+                error = reason.details() or ""
+                message, why = "coordinator not reachable", {"code": reason.code().name, "error": error}
+                if hint := self._dialler.why_unreachable(error):
+                    why["why"] = hint
+            case AuthorityUnusable():
+                message, why = "coordinator not dialled", {"error": str(reason)}
             case _:
                 message, why = "stream to the coordinator ended", {"error": str(reason)}
-        # The wording of a network error changes with ports and times; its code does not.
-        key = f"{message} {address} {why.get('code') or why}"
+        # The wording of a network error changes with ports and times; its code and what it means do not.
+        meaning = f"{why['code']} {why.get('why')}" if "code" in why else why
+        key = f"{message} {address} {meaning}"
         if key not in self._told:
             self._told.add(key)
             _log.warning(message, extra={"coordinator": address, **why})

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from nicfleet import names
-from nicfleet.flags import LOG_LEVELS, Flags, InvalidSettings, require_host_port, require_insecure, require_one_of
+from nicfleet.channel import Tls, host_of
+from nicfleet.flags import LOG_LEVELS, Flags, InvalidSettings, is_loopback, require_host_port, require_one_of
 from nicfleet.inventory import NodeName
 
 # RFC 1123 subdomain: what Kubernetes allows as the name of a Node.
@@ -19,6 +20,8 @@ class Settings:
     node_name: NodeName
     coordinator: str
     """HOST:PORT."""
+    tls: Tls | None
+    """To the coordinator; None: plaintext."""
     host_root: Path
     grpc_listen: str
     """HOST:PORT of the agent's own server; port 0 takes a free one."""
@@ -31,18 +34,39 @@ def read(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
     Raises InvalidSettings. `--help` prints and exits, as usual.
     """
     given = _flags(environment).parse(arguments)
-    require_insecure(given.insecure)
     if not _NODE_NAME.fullmatch(given.node_name):
         raise InvalidSettings(
             f"--node-name is {given.node_name!r}: give the name of this machine's Kubernetes Node, for example worker-1"
         )
+    coordinator = require_host_port("--coordinator", given.coordinator, "nicfleet:7444")
     return Settings(
         node_name=NodeName(given.node_name),
-        coordinator=require_host_port("--coordinator", given.coordinator, "nicfleet:7444"),
+        coordinator=coordinator,
+        tls=None if given.insecure else _tls(given.ca_file, given.server_name or host_of(coordinator)),
         host_root=Path(given.host_root),
-        grpc_listen=require_host_port("--grpc-listen", given.grpc_listen, "127.0.0.1:7443"),
+        grpc_listen=_listen(given.grpc_listen, insecure=given.insecure),
         log_level=require_one_of("--log-level", given.log_level, LOG_LEVELS),
     )
+
+
+def _tls(ca_file: str, server_name: str) -> Tls:
+    """Whether the file can be used is seen when the coordinator is dialled: it may come later, and change."""
+    if not ca_file:
+        raise InvalidSettings(
+            "--ca-file is not given: give the PEM file of the authority that signs the coordinator's certificate, "
+            "or --insecure to accept plaintext"
+        )
+    return Tls(Path(ca_file), server_name)
+
+
+def _listen(address: str, *, insecure: bool) -> str:
+    """The own server knows plaintext only."""
+    if not insecure and not is_loopback(require_host_port("--grpc-listen", address, "127.0.0.1:7443")):
+        raise InvalidSettings(
+            f"--grpc-listen is {address!r}, where other machines would read the inventory in plaintext: "
+            "give an address of loopback, for example 127.0.0.1:7443, or --insecure to accept plaintext"
+        )
+    return require_host_port("--grpc-listen", address, "127.0.0.1:7443")
 
 
 def _flags(environment: Mapping[str, str]) -> Flags:
@@ -51,8 +75,10 @@ def _flags(environment: Mapping[str, str]) -> Flags:
     )
     flags.option("--node-name", "", "name of the Kubernetes Node that this machine is")
     flags.option("--coordinator", "", "HOST:PORT of the coordinator")
+    flags.option("--ca-file", "", "PEM file of the authorities that the coordinator's certificate may be of")
+    flags.option("--server-name", "", "name that certificate must be for; empty: the host of --coordinator")
     flags.option("--host-root", "/", "root of the host's file system, or a recorded host")
     flags.option("--grpc-listen", f"127.0.0.1:{names.AGENT_PORT}", "HOST:PORT to serve the node's inventory on")
     flags.option("--log-level", "info", f"one of {', '.join(LOG_LEVELS)}")
-    flags.switch("--insecure", "plaintext to the coordinator and from the own server")
+    flags.switch("--insecure", "for development: plaintext to the coordinator, and from the own server on any address")
     return flags

@@ -1,5 +1,6 @@
 """What the coordinator is told: flags, each also from the environment. Read once, then a frozen value."""
 
+import argparse
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from typing import Final
 
 from coordinator.labels.rules import Mode
 from nicfleet import names
-from nicfleet.flags import LOG_LEVELS, Flags, InvalidSettings, require_host_port, require_insecure, require_one_of
+from nicfleet.flags import LOG_LEVELS, Flags, InvalidSettings, require_host_port, require_one_of
 
 _DNS_LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _HERE: Final = Path(__file__).parent
@@ -27,12 +28,28 @@ class WebhookSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class TlsSettings:
+    """Of the certificate that agents and viewers are shown, in the coordinator's namespace."""
+
+    folder: Path | None
+    """Of `tls.crt`, `tls.key` and `ca.crt`, which somebody else renews; None: the coordinator makes its own."""
+    secret: str
+    """Where it keeps its own."""
+    config_map: str
+    """Where agents find the authority."""
+    service: str
+    """By whose name it is reached."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     kubeconfig: Path | None
     """None: in a Pod, by its ServiceAccount."""
     namespace: str
     """Where the policy's objects go."""
     grpc_listen: str
+    tls: TlsSettings | None
+    """None: plaintext."""
     http_listen: str
     label_mode: Mode
     templates: Path
@@ -57,13 +74,13 @@ def read(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
     Raises InvalidSettings. `--help` prints and exits, as usual.
     """
     given = _flags(environment).parse(arguments)
-    require_insecure(given.insecure)
     if not _DNS_LABEL.fullmatch(given.namespace):
         raise InvalidSettings(f"--namespace is {given.namespace!r}: give the name of a Kubernetes namespace")
     return Settings(
         kubeconfig=Path(given.kubeconfig) if given.kubeconfig else None,
         namespace=given.namespace,
         grpc_listen=require_host_port("--grpc-listen", given.grpc_listen, "0.0.0.0:7444"),
+        tls=None if given.insecure else _tls(given),
         http_listen=require_host_port("--http-listen", given.http_listen, "0.0.0.0:8080"),
         label_mode=Mode(require_one_of("--labels", given.labels, tuple(Mode))),
         templates=_folder("--templates", given.templates),
@@ -106,8 +123,23 @@ def _flags(environment: Mapping[str, str]) -> Flags:
         "--webhook-cert-dir", "/tmp/k8s-webhook-server/serving-certs", "folder of the webhook's tls.crt and tls.key"
     )
     flags.option("--log-level", "info", f"one of {', '.join(LOG_LEVELS)}")
-    flags.switch("--insecure", "plaintext to agents and viewers")
+    flags.option(
+        "--tls-cert-dir", "", "folder of tls.crt, tls.key and ca.crt; empty: the coordinator makes and renews its own"
+    )
+    flags.option("--tls-secret", names.TLS_SECRET, "Secret that keeps its own certificate, and the authority's key")
+    flags.option("--tls-config-map", names.CA_CONFIG_MAP, "ConfigMap in which agents find the authority")
+    flags.option("--service", names.SERVICE, "Service by whose name agents reach the coordinator")
+    flags.switch("--insecure", "for development: plaintext to agents and viewers")
     return flags
+
+
+def _tls(given: argparse.Namespace) -> TlsSettings:
+    return TlsSettings(
+        folder=_folder("--tls-cert-dir", given.tls_cert_dir) if given.tls_cert_dir else None,
+        secret=_object_name("--tls-secret", given.tls_secret),
+        config_map=_object_name("--tls-config-map", given.tls_config_map),
+        service=_object_name("--service", given.service),
+    )
 
 
 def _webhook_listen(environment: Mapping[str, str]) -> str:
@@ -129,6 +161,12 @@ def _templates() -> Path:
     """A wheel carries them inside the package, a checkout beside it."""
     packaged = _HERE / "templates"
     return packaged if packaged.is_dir() else _HERE.parent / "templates"
+
+
+def _object_name(flag: str, text: str) -> str:
+    if not _DNS_LABEL.fullmatch(text):
+        raise InvalidSettings(f"{flag} is {text!r}: give the name of an object, at most 63 of a-z, 0-9 and -")
+    return text
 
 
 def _folder(flag: str, text: str) -> Path:

@@ -10,6 +10,7 @@ PREFIX: Final = "NICFLEET_"
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
+_LOOPBACK: Final = re.compile(r"localhost|127(\.[0-9]{1,3}){3}|\[::1\]")
 _HOST_PORT: Final = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+):(?P<port>[0-9]{1,5})")
 
 
@@ -47,6 +48,11 @@ def is_host_port(text: str) -> bool:
     return match is not None and int(match["port"]) < 1 << 16
 
 
+def is_loopback(address: str) -> bool:
+    """Whether HOST:PORT is reached from its own machine only."""
+    return _LOOPBACK.fullmatch(address.rpartition(":")[0]) is not None
+
+
 def require_host_port(flag: str, text: str, example: str) -> str:
     """HOST:PORT. Raises InvalidSettings."""
     if not is_host_port(text):
@@ -59,14 +65,6 @@ def require_one_of(flag: str, text: str, allowed: Sequence[str]) -> str:
     if text not in allowed:
         raise InvalidSettings(f"{flag} is {text!r}: give one of {', '.join(allowed)}")
     return text
-
-
-def require_insecure(insecure: bool) -> None:
-    """TLS is not built yet, and plaintext must be somebody's decision. Raises InvalidSettings."""
-    if not insecure:
-        raise InvalidSettings(
-            f"this version speaks plaintext only: give --insecure (or {PREFIX}INSECURE=true) to accept that"
-        )
 
 
 def _variable(flag: str) -> str:

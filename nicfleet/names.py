@@ -13,10 +13,16 @@ POLICY_NAME: Final = "nic-cluster-policy"
 
 DEFAULT_NAMESPACE: Final = "nvidia-network-operator"
 
+# What agents and coordinator are known and trusted by, where the chart does not name them otherwise.
+SERVICE: Final = "nicfleet-coordinator"
+TLS_SECRET: Final = "nicfleet-coordinator-tls"
+CA_CONFIG_MAP: Final = "nicfleet-ca"
+
 # Field managers of server-side apply, one per purpose. Status is written whole, with its resourceVersion.
 OBJECTS_MANAGER: Final = "nicfleet-objects"
 LABELS_MANAGER: Final = "nicfleet-labels"
 STATUS_MANAGER: Final = "nicfleet-status"
+CERTIFICATES_MANAGER: Final = "nicfleet-certificates"
 
 # On objects that a policy makes.
 STATE_LABEL: Final = "nvidia.network-operator.state"

@@ -67,8 +67,10 @@ class Server:
         await self.grpc.stop(grace)
 
 
-async def serve(listen: str, fleet: Fleet, view: FleetView) -> Server:
-    """Serve agents and people on `listen` (HOST:PORT; port 0: a free one), without TLS.
+async def serve(
+    listen: str, fleet: Fleet, view: FleetView, credentials: grpc.ServerCredentials | None = None
+) -> Server:
+    """Serve agents and people on `listen` (HOST:PORT; port 0: a free one); without credentials in plaintext.
 
     Raises CannotListen.
     """
@@ -77,11 +79,17 @@ async def serve(listen: str, fleet: Fleet, view: FleetView) -> Server:
     view_pb2_grpc.add_FleetViewServicer_to_server(view, server)
     health = await add_introspection(server, _SERVICES)
     try:
-        port = server.add_insecure_port(listen)
+        port = _listen(server, listen, credentials)
     except RuntimeError as error:
         raise CannotListen(f"cannot listen on {listen}: give --grpc-listen a free HOST:PORT of this host") from error
     await server.start()
     return Server(port, health, server)
+
+
+def _listen(server: grpc.aio.Server, address: str, credentials: grpc.ServerCredentials | None) -> int:
+    if credentials is None:
+        return server.add_insecure_port(address)
+    return server.add_secure_port(address, credentials)
 
 
 class FleetService(fleet_pb2_grpc.FleetServicer):

@@ -7,14 +7,13 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
-import grpc
 import pytest
 
+from agent.channel import Dialler
 from agent.latest import Latest
 from agent.outbox import Identity
 from agent.report import Reporter
 from nicfleet.inventory import Function, Inventory, Node, NodeName, PciAddress
-from nicfleet.transport import CHANNEL_OPTIONS
 from nicfleet.v1 import fleet_pb2
 from tests.integration.agent.fleet_server import fleet_server
 
@@ -33,10 +32,7 @@ def latest() -> Latest:
 
 @asynccontextmanager
 async def reporting(coordinator: str, latest: Latest) -> AsyncIterator[None]:
-    def dial(address: str) -> grpc.aio.Channel:
-        return grpc.aio.insecure_channel(address, CHANNEL_OPTIONS)
-
-    task = asyncio.create_task(Reporter(IDENTITY, coordinator, latest, dial).run())
+    task = asyncio.create_task(Reporter(IDENTITY, coordinator, latest, Dialler(None)).run())
     try:
         yield
         assert not task.done(), "the reporter ended"

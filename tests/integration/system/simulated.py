@@ -10,13 +10,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-import grpc
-
+from agent.channel import Dialler
 from agent.latest import Latest
 from agent.outbox import Identity
 from agent.report import Reporter
 from nicfleet.inventory import Inventory, NodeName
-from nicfleet.transport import CHANNEL_OPTIONS
 
 T = TypeVar("T")
 
@@ -82,7 +80,7 @@ class SimulatedAgents:
         latest.put(named, datetime.now(UTC))
         if node not in self._tasks:
             identity = Identity(NodeName(node), str(uuid.uuid4()), datetime.now(UTC), VERSION)
-            reporter = Reporter(identity, self._coordinator(), latest, _dial)
+            reporter = Reporter(identity, self._coordinator(), latest, Dialler(None))
             self._tasks[node] = asyncio.create_task(reporter.run())
 
     async def _stop(self, node: str) -> None:
@@ -90,7 +88,3 @@ class SimulatedAgents:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
-
-
-def _dial(address: str) -> grpc.aio.Channel:
-    return grpc.aio.insecure_channel(address, CHANNEL_OPTIONS)

@@ -4,6 +4,7 @@ import pytest
 
 from agent import settings
 from agent.settings import Settings
+from nicfleet.channel import Tls
 from nicfleet.flags import InvalidSettings
 from nicfleet.inventory import NodeName
 
@@ -12,7 +13,7 @@ GOOD = ["--node-name", "worker-1", "--coordinator", "nicfleet:7444", "--insecure
 
 def test_flags_with_defaults() -> None:
     assert settings.read(GOOD, {}) == Settings(
-        NodeName("worker-1"), "nicfleet:7444", Path("/"), "127.0.0.1:7443", "info"
+        NodeName("worker-1"), "nicfleet:7444", None, Path("/"), "127.0.0.1:7443", "info"
     )
 
 
@@ -26,13 +27,37 @@ def test_environment_fills_what_flags_leave_out() -> None:
         "NICFLEET_INSECURE": "true",
     }
     given = settings.read(["--node-name", "from-flag"], environment)
-    assert given == Settings(NodeName("from-flag"), "[fd00::1]:7444", Path("/host"), "0.0.0.0:1", "debug")
+    assert given == Settings(NodeName("from-flag"), "[fd00::1]:7444", None, Path("/host"), "0.0.0.0:1", "debug")
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        pytest.param([], Tls(Path("/ca.crt"), "nicfleet"), id="by-the-name-that-is-dialled"),
+        pytest.param(["--coordinator=[fd00::1]:7444"], Tls(Path("/ca.crt"), "fd00::1"), id="by-an-address"),
+        pytest.param(["--server-name=n.ns.svc"], Tls(Path("/ca.crt"), "n.ns.svc"), id="by-another-name"),
+        pytest.param(["--insecure", "--grpc-listen=0.0.0.0:1"], None, id="in-plaintext-whatever-else-is-said"),
+    ],
+)
+def test_tls_to_the_coordinator(flags: list[str], expected: Tls | None) -> None:
+    assert settings.read([*GOOD[:-1], "--ca-file=/ca.crt", *flags], {}).tls == expected
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:0", "localhost:7443", "[::1]:7443", "127.1.2.3:7443"])
+def test_with_tls_the_own_server_is_on_loopback(address: str) -> None:
+    given = settings.read([*GOOD[:-1], "--ca-file=/ca.crt", "--grpc-listen", address], {})
+    assert given.grpc_listen == address
 
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        pytest.param(GOOD[:-1], "plaintext only: give --insecure", id="no-tls-yet"),
+        pytest.param(GOOD[:-1], "--ca-file is not given: give the PEM file", id="nobody-to-trust"),
+        pytest.param(
+            [*GOOD[:-1], "--ca-file=a", "--grpc-listen=0.0.0.0:7443"],
+            "give an address of loopback",
+            id="open-plaintext",
+        ),
         pytest.param(GOOD[2:], "--node-name is ''", id="no-node-name"),
         pytest.param([*GOOD, "--node-name", "Worker_1"], "--node-name is 'Worker_1'", id="not-a-node-name"),
         pytest.param([*GOOD, "--coordinator", "nicfleet"], "give HOST:PORT", id="no-port"),

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from coordinator.labels.rules import Mode
-from coordinator.settings import WebhookSettings, read
+from coordinator.settings import TlsSettings, WebhookSettings, read
 from nicfleet.flags import InvalidSettings
 
 
@@ -46,6 +46,18 @@ def test_upstreams_variables_count_and_flags_win() -> None:
     assert settings.kubeconfig == Path("/k")
 
 
+def test_tls_unless_plaintext_is_somebodys_decision(tmp_path: Path) -> None:
+    assert read([], {}).tls == TlsSettings(None, "nicfleet-coordinator-tls", "nicfleet-ca", "nicfleet-coordinator")
+    assert read(["--insecure"], {"NICFLEET_TLS_CERT_DIR": str(tmp_path)}).tls is None
+    environment = {
+        "NICFLEET_TLS_CERT_DIR": str(tmp_path),
+        "NICFLEET_TLS_SECRET": "s",
+        "NICFLEET_TLS_CONFIG_MAP": "c",
+        "NICFLEET_SERVICE": "n",
+    }
+    assert read([], environment).tls == TlsSettings(tmp_path, "s", "c", "n")
+
+
 @pytest.mark.parametrize(
     ("environment", "listen", "skip"),
     [
@@ -64,7 +76,6 @@ def test_the_webhook(environment: dict[str, str], listen: str | None, skip: bool
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        pytest.param([], "this version speaks plaintext only", id="plaintext is not accepted"),
         pytest.param(["--namespace=Not_One"], "--namespace is 'Not_One': give the name", id="namespace"),
         pytest.param(["--labels=both"], "--labels is 'both': give one of replace, supplement", id="label mode"),
         pytest.param(["--grpc-listen=7444"], "--grpc-listen is '7444': give HOST:PORT", id="no host"),
@@ -83,11 +94,14 @@ def test_the_webhook(environment: dict[str, str], listen: str | None, skip: bool
             "--webhook-cert-dir is '/nowhere': there is no such folder",
             id="certificates",
         ),
+        pytest.param(
+            ["--tls-cert-dir=/nowhere"], "--tls-cert-dir is '/nowhere': there is no such folder", id="own certificate"
+        ),
+        pytest.param(["--service=A.b"], "--service is 'A.b': give the name of an object", id="service"),
         pytest.param(["--unknown"], "unrecognized arguments: --unknown", id="unknown flag"),
     ],
 )
 def test_what_cannot_be_used_is_one_sentence(arguments: list[str], sentence: str) -> None:
-    insecure = ["--insecure"] if arguments else []
     with pytest.raises(InvalidSettings) as error:
-        read([*insecure, *arguments], {})
+        read(arguments, {})
     assert str(error.value).startswith(sentence)

@@ -1,0 +1,108 @@
+"""Channels to a coordinator: over TLS, or in plaintext where somebody decided so.
+
+A coordinator is known by a certificate of an authority that we trust, made for the name that we expect. The name stays
+that of its Service when one of its pods is dialled by address.
+"""
+
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import grpc
+
+from nicfleet.transport import CHANNEL_OPTIONS
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """TLS to a coordinator. None in its place is plaintext, in which no token is ever sent."""
+
+    ca_file: Path
+    """PEM certificates of the authorities to trust. Read for every channel, so that they may change."""
+    server_name: str = ""
+    """The name that the certificate must be for; empty: the host that is dialled."""
+    token: Callable[[], str] | None = None
+    """Gives the bearer token, asked for every call on a thread of gRPC's; None or "": none is sent."""
+
+
+class AuthorityUnusable(Exception):
+    """There is no certificate of an authority where one was promised; the text says where, why and what to do."""
+
+
+def open_channel(address: str, tls: Tls | None) -> grpc.aio.Channel:
+    """A channel to HOST:PORT; nothing is sent yet. Raises AuthorityUnusable."""
+    if tls is None:
+        return grpc.aio.insecure_channel(address, CHANNEL_OPTIONS)
+    options = (*CHANNEL_OPTIONS, ("grpc.ssl_target_name_override", tls.server_name or host_of(address)))
+    return grpc.aio.secure_channel(address, credentials(tls), options)
+
+
+def credentials(tls: Tls) -> grpc.ChannelCredentials:
+    """What a channel needs to know. Raises AuthorityUnusable."""
+    of_server = grpc.ssl_channel_credentials(_authorities(tls.ca_file))
+    if tls.token is None:
+        return of_server
+    return grpc.composite_channel_credentials(of_server, grpc.metadata_call_credentials(_Bearer(tls.token)))
+
+
+def host_of(address: str) -> str:
+    """The host in HOST:PORT, an IPv6 one without its brackets."""
+    return address.rpartition(":")[0].strip("[]")
+
+
+def why_unreachable(details: str, tls: Tls | None) -> str:
+    """What gRPC's words on a failed connection mean, and what to do; "" when they speak for themselves."""
+    if tls is None:
+        closed = "failed to connect" in details and "Socket closed" in details
+        return _PERHAPS_TLS if closed else ""
+    given = {"ca": tls.ca_file, "name": tls.server_name or "the host that was dialled"}
+    return next((hint.format(**given) for words, hint in _HINTS if words in details), "")
+
+
+_PERHAPS_TLS: Final = (
+    "it closed the connection at once, as one does that speaks TLS: give --ca-file in place of --insecure"
+)
+
+# gRPC's words (1.85), the particular before the general.
+_HINTS: Final = (
+    ("certificate has expired", "its certificate has expired: see why the coordinator's log says it is not renewed"),
+    ("certificate is not yet valid", "its certificate is not valid yet: set the clocks of both machines right"),
+    ("Hostname Verification", "its certificate is not for {name}: give that of the Service in --server-name"),
+    ("CERTIFICATE_VERIFY_FAILED", "its certificate is of no authority in {ca}: give that of this coordinator"),
+    ("WRONG_VERSION_NUMBER", "it speaks plaintext, and TLS is wanted: take --insecure from the coordinator"),
+)
+
+
+class _Bearer(grpc.AuthMetadataPlugin):
+    def __init__(self, token: Callable[[], str]) -> None:
+        self._token = token
+
+    def __call__(self, context: grpc.AuthMetadataContext, callback: Any) -> None:
+        try:
+            token = self._token()
+        except Exception as error:  # swallowed by gRPC's thread otherwise, and the call would wait for ever
+            callback((), error)
+        else:
+            callback((("authorization", f"Bearer {token}"),) if token else (), None)
+
+
+def _authorities(file: Path) -> bytes:
+    """gRPC would take the world's authorities for none, and say little of what is no certificate."""
+    try:
+        pem = file.read_bytes()
+    except OSError as error:
+        raise _unusable(file, error.strerror or str(error)) from error
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=pem.decode("ascii"))
+    except (ssl.SSLError, ValueError) as error:
+        raise _unusable(file, "it has no certificate in PEM") from error
+    return pem
+
+
+def _unusable(file: Path, why: str) -> AuthorityUnusable:
+    return AuthorityUnusable(
+        f"{file} cannot be used ({why}): the coordinator is trusted by the authority in it, "
+        "give that file with --ca-file, or wait until the coordinator has written it"
+    )
