@@ -1,4 +1,5 @@
-"""`python -m tests.controlplane build` builds the programs; `up` runs a control plane until Ctrl-C."""
+"""`python -m tests.controlplane build` gets the programs; `up` runs a control plane until Ctrl-C; `sums` prints what
+the projects publish as SHA-256 of the release files that `downloads.sha256` has no line for."""
 
 # ruff: noqa: T201  a command line prints
 
@@ -6,21 +7,19 @@ import argparse
 import signal
 import sys
 
+from tests.controlplane import downloads
 from tests.controlplane.cluster import ControlPlane
 from tests.controlplane.errors import ControlPlaneError
-from tests.controlplane.tools import ensure_tools
+from tests.controlplane.tools import TOOLS, ensure_tools, source
 
 
 def main() -> int:
     """Run one command; an error is one message and exit code 1."""
     parser = argparse.ArgumentParser(prog="python -m tests.controlplane", description=__doc__)
-    parser.add_argument("command", choices=["build", "up"])
+    parser.add_argument("command", choices=["build", "up", "sums"])
     command = parser.parse_args().command
     try:
-        if command == "build":
-            _build()
-        else:
-            _up()
+        {"build": _build, "up": _up, "sums": _sums}[command]()
     except ControlPlaneError as error:
         print(error, file=sys.stderr)
         return 1
@@ -32,6 +31,18 @@ def main() -> int:
 def _build() -> None:
     for name, path in ensure_tools(say=_say).items():
         print(f"{name:24} {path}")
+
+
+def _sums() -> None:
+    for architecture in downloads.ARCHITECTURES.values():
+        for tool in TOOLS:
+            try:
+                if (found := source(tool, architecture)) is not None:
+                    digest, teller = downloads.expected_sum(found)
+                    if teller != downloads.PINS.name:
+                        _say(f"{digest}  {found.url}")
+            except downloads.Unavailable as error:
+                print(error, file=sys.stderr)
 
 
 def _up() -> None:

@@ -1,7 +1,9 @@
-"""The control plane's programs: found where they already are, else built once into a cache folder.
+"""The control plane's programs: found where they already are, else fetched or built once into a cache folder.
 
-Looked for, in this order: the folder that KUBEBUILDER_ASSETS names, the cache, and then they are built from the pinned
-Go modules in `tools/`. A change of a pin gives another cache folder, so two checkouts never share wrong binaries.
+Looked for, in this order: the folder that KUBEBUILDER_ASSETS names, the cache, the official release files of the same
+versions, and then they are built from the pinned Go modules in `tools/`. NICFLEET_TOOLS=download takes release files or
+fails, NICFLEET_TOOLS=build never asks for them. A change of a pin gives another cache folder, so two checkouts never
+share wrong binaries.
 """
 
 import fcntl
@@ -15,7 +17,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.controlplane import golang
+from tests.controlplane import downloads, golang
+from tests.controlplane.errors import ControlPlaneError
 
 MODULES = Path(__file__).with_name("tools")
 
@@ -40,18 +43,25 @@ TOOLS = (
     Tool("helm", "helm", "helm.sh/helm/v3/cmd/helm"),
 )
 
+NODE_TOOLS = (
+    Tool("kubelet", "kubernetes", "k8s.io/kubernetes/cmd/kubelet"),
+    Tool("coredns", "coredns", "nicfleet/tools/coredns"),
+)
+"""What real nodes need besides: made for those alone who ask for it by name."""
+
 
 def ensure_tools(names: Iterable[str] | None = None, say: Callable[[str], None] = print) -> dict[str, Path]:
-    """Return the path of each named tool (of every tool without names), building what is missing.
+    """Return the path of each named tool (of every tool without names), fetching or building what is missing.
 
-    `say` gets one line per step that takes long. Raises ControlPlaneError when a build fails.
+    `say` gets one line per step that takes long. Raises ControlPlaneError when a build fails, when a release file is
+    another than it should be, and when NICFLEET_TOOLS says what it cannot.
     """
-    wanted = [tool for tool in TOOLS if names is None or tool.name in set(names)]
+    wanted = list(TOOLS) if names is None else [tool for tool in (*TOOLS, *NODE_TOOLS) if tool.name in set(names)]
     cache = cache_folder()
     folders = [Path(assets)] if (assets := os.environ.get("KUBEBUILDER_ASSETS")) else []
     folders.append(cache / f"tools-{fingerprint()}")
     if any(_find(tool, folders) is None for tool in wanted):
-        _build_missing(wanted, folders, cache, say)
+        _make_missing(wanted, folders, cache, say)
     return {tool.name: path for tool in wanted if (path := _find(tool, folders))}
 
 
@@ -83,20 +93,66 @@ def _find(tool: Tool, folders: Iterable[Path]) -> Path | None:
     return next((path for path in candidates if os.access(path, os.X_OK)), None)
 
 
-def _build_missing(wanted: list[Tool], folders: list[Path], cache: Path, say: Callable[[str], None]) -> None:
+def version(tool: Tool) -> str:
+    """Return the version that a tool's module pins, such as "v1.36.3"."""
+    text = (MODULES / tool.module / "go.mod").read_text()
+    required = re.findall(r"^(?:require )?\s*(\S+) (v\S+)", text, re.MULTILINE)
+    _, number = max((path, number) for path, number in required if f"{tool.package}/".startswith(f"{path}/"))
+    return str(number)
+
+
+def source(tool: Tool, architecture: str | None) -> downloads.Source | None:
+    """Return where a tool's official release file lies, None when no such file is known for an architecture."""
+    if architecture is None:
+        return None
+    return downloads.source(tool.name, tool.module, version(tool), architecture)
+
+
+def _make_missing(wanted: list[Tool], folders: list[Path], cache: Path, say: Callable[[str], None]) -> None:
     target = folders[-1]
     target.mkdir(parents=True, exist_ok=True)
     with _locked(cache / "lock", say):
-        missing = [tool for tool in wanted if _find(tool, folders) is None]  # another run may have built them
-        if not missing:
-            return
-        go_line = max(golang.version_tuple(pinned(tool.module, r"^go (\S+)$")) for tool in missing)
-        go = golang.find_go(cache, go_line, say)
-        for number, tool in enumerate(missing, start=1):
-            say(f"building {tool.name} ({number} of {len(missing)}), first time only…")
-            partial = target / f".{tool.name}.partial"
-            golang.build(go, MODULES / tool.module, tool.package, partial, _ldflags(tool))
-            partial.replace(target / tool.name)
+        missing = [tool for tool in wanted if _find(tool, folders) is None]  # another run may have made them
+        missing = _download(missing, target, say)
+        if missing:
+            _build(missing, target, cache, say)
+
+
+def _download(missing: list[Tool], target: Path, say: Callable[[str], None]) -> list[Tool]:
+    """Fetch what may be fetched, and return what is to be built."""
+    way = os.environ.get("NICFLEET_TOOLS") or "auto"
+    mirror = os.environ.get("NICFLEET_TOOLS_MIRROR") or None
+    if way not in ("auto", "build", "download"):
+        raise ControlPlaneError(f"NICFLEET_TOOLS is {way!r}: auto, build and download are understood")
+    if way == "build" or not missing:
+        return missing
+    sources = {tool: source(tool, downloads.this_architecture()) for tool in missing}
+    if way == "auto":
+        known = next((found for found in sources.values() if found), None)
+        if known is None or not downloads.reachable(known, mirror):
+            say("official release files are out of reach: building the control plane's programs from source")
+            return missing
+    left = []
+    for tool, found in sources.items():
+        say(f"downloading {tool.name} {version(tool)}, first time only…")
+        try:
+            downloads.install(found, target / tool.name, mirror)
+        except downloads.Unavailable as error:
+            if way == "download":
+                raise ControlPlaneError(f"{tool.name} cannot be downloaded: {error}") from error
+            say(f"{error}: {tool.name} will be built from source")
+            left.append(tool)
+    return left
+
+
+def _build(missing: list[Tool], target: Path, cache: Path, say: Callable[[str], None]) -> None:
+    go_line = max(golang.version_tuple(pinned(tool.module, r"^go (\S+)$")) for tool in missing)
+    go = golang.find_go(cache, go_line, say)
+    for number, tool in enumerate(missing, start=1):
+        say(f"building {tool.name} ({number} of {len(missing)}), first time only…")
+        partial = target / f".{tool.name}.partial"
+        golang.build(go, MODULES / tool.module, tool.package, partial, _ldflags(tool))
+        partial.replace(target / tool.name)
 
 
 def _ldflags(tool: Tool) -> str:
