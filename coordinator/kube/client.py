@@ -9,9 +9,10 @@ import msgspec
 
 from coordinator.kube.errors import NotFound, unreachable
 from coordinator.kube.objects import EVENT, POD, Obj, Ref, Resource, ref_of
+from coordinator.kube.permit import ALWAYS, Permit
 from coordinator.kube.pods import EventNote, decode_events, decode_pods
 from coordinator.kube.session import Session
-from coordinator.kube.transport import COORDINATOR, JSON, Call, Reachability, Transport
+from coordinator.kube.transport import COORDINATOR, DEADLINE, JSON, Call, Reachability, Transport
 from coordinator.kube.watching import ResourceVersion, WatchEvent, watch_events
 from coordinator.workloads import Pod
 
@@ -78,15 +79,28 @@ class Kube:
         self._transport = transport
 
     @classmethod
-    async def connect(cls, kubeconfig: Path | None, context: str | None = None, program: str = COORDINATOR) -> Self:
+    async def connect(
+        cls,
+        kubeconfig: Path | None,
+        context: str | None = None,
+        program: str = COORDINATOR,
+        *,
+        deadline: float = DEADLINE,
+        permit: Permit = ALWAYS,
+    ) -> Self:
         """By a kubeconfig, or as the Pod's ServiceAccount without one. Sends nothing yet; raises ConfigurationError.
 
-        `context` is one of the kubeconfig's; None: its current one. `program` is who the API server's log says it was.
+        `context` is one of the kubeconfig's; None: its current one. `program` is who the API server's log says it was,
+        `deadline` the seconds that a call may take. `permit` is asked before every write, which raises LeaseNotHeld.
         """
-        return cls(Transport(await Session.open(kubeconfig, context), program=program))
+        return cls(Transport(await Session.open(kubeconfig, context), deadline, program, permit))
 
     async def close(self) -> None:
         await self._transport.close()
+
+    async def quiet(self) -> None:
+        """Return when no write is under way."""
+        await self._transport.quiet()
 
     @property
     def server(self) -> str:
@@ -172,7 +186,7 @@ class Kube:
         path = ref.resource.path(ref.namespace, ref.name)
         query = {"fieldManager": manager, "force": "true" if force else "false", "dryRun": "All"}
         patch = "application/apply-patch+yaml"
-        return await self._transport.call(Call("apply", str(ref), "PATCH", path, query, obj, patch))
+        return await self._transport.call(Call("apply", str(ref), "PATCH", path, query, obj, patch, asks=True))
 
     async def would_take(self, obj: Obj) -> bytes:
         """What the API server would make of a user's object, all of it: with a resourceVersion as a replacement, else
@@ -181,10 +195,24 @@ class Kube:
         query = {"dryRun": "All", "fieldValidation": "Strict"}
         if "resourceVersion" in obj["metadata"]:
             path = ref.resource.path(ref.namespace, ref.name)
-            return await self._transport.call(Call("replace", str(ref), "PUT", path, query, obj))
+            return await self._transport.call(Call("replace", str(ref), "PUT", path, query, obj, asks=True))
         return await self._transport.call(
-            Call("create", str(ref), "POST", ref.resource.path(ref.namespace), query, obj)
+            Call("create", str(ref), "POST", ref.resource.path(ref.namespace), query, obj, asks=True)
         )
+
+    async def create(self, obj: Obj, *, manager: str) -> bytes:
+        """Raises Conflict when there is one of its name."""
+        ref = ref_of(obj)
+        path = ref.resource.path(ref.namespace)
+        query = {"fieldManager": manager}
+        return await self._transport.call(Call("create", str(ref), "POST", path, query, obj))
+
+    async def replace(self, obj: Obj, *, manager: str) -> bytes:
+        """PUT an object that carries its resourceVersion. Raises Conflict when that is not the newest."""
+        ref = ref_of(obj)
+        path = ref.resource.path(ref.namespace, ref.name)
+        query = {"fieldManager": manager}
+        return await self._transport.call(Call("replace", str(ref), "PUT", path, query, obj))
 
     async def json_patch(self, ref: Ref, operations: list[dict[str, Any]], *, manager: str) -> bytes:
         path = ref.resource.path(ref.namespace, ref.name)
@@ -212,6 +240,11 @@ class Kube:
         options = {"preconditions": {"uid": uid}, "propagationPolicy": propagation}
         path = ref.resource.path(ref.namespace, ref.name)
         return await self._transport.call(Call("delete", str(ref), "DELETE", path, body=options))
+
+    async def review(self, resource: Resource, spec: Obj) -> bytes:
+        """Ask by a review, for example a TokenReview: it is answered, and nothing is kept."""
+        body = {"apiVersion": resource.api_version, "kind": resource.kind, "spec": spec}
+        return await self._transport.call(Call("ask for", resource.kind, "POST", resource.path(), body=body, asks=True))
 
     async def create_event(self, event: Obj) -> None:
         """Raises Conflict when an Event of this name is there already."""

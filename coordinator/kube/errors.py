@@ -2,6 +2,7 @@
 
 KubeError
 ├── Unreachable        no answer within the deadline, a broken connection, 503, 504, or a 5xx of a proxy's
+│   └── LeaseNotHeld   a write that was not sent, as another coordinator may lead
 ├── Failed             any other 5xx: the API server is there, and something that it needs for this request is not
 ├── TooManyRequests    429; `retry_after` in seconds
 ├── NotFound           404
@@ -60,6 +61,10 @@ class KubeError(Exception):
 
 class Unreachable(KubeError):
     pass
+
+
+class LeaseNotHeld(Unreachable):
+    """The API server was not asked."""
 
 
 class Failed(KubeError):
@@ -149,6 +154,10 @@ def error_of_status(action: str, target: str, status: Status, retry_after: float
 
 def unreachable(action: str, target: str, why: str) -> Unreachable:
     return Unreachable(action, target, Status(message=f"the API server does not answer ({why})"))
+
+
+def lease_not_held(action: str, target: str) -> LeaseNotHeld:
+    return LeaseNotHeld(action, target, Status(message="this coordinator does not hold the lease now"))
 
 
 def _own_answer(status: Status) -> bool:

@@ -40,6 +40,7 @@ POD: Final = Resource("Pod", "", "v1", "pods")
 EVENT: Final = Resource("Event", "", "v1", "events")
 SECRET: Final = Resource("Secret", "", "v1", "secrets")
 CONFIG_MAP: Final = Resource("ConfigMap", "", "v1", "configmaps")
+LEASE: Final = Resource("Lease", "coordination.k8s.io", "v1", "leases")
 NIC_CLUSTER_POLICY: Final = Resource(
     "NicClusterPolicy", "mellanox.com", "v1alpha1", "nicclusterpolicies", namespaced=False
 )
@@ -83,7 +84,18 @@ DEPLOYABLE: Final = (
 
 RESOURCES: Final[Mapping[str, Resource]] = {
     resource.kind: resource
-    for resource in (NODE, NAMESPACE, POD, EVENT, SECRET, NIC_CLUSTER_POLICY, NIC_NODE_POLICY, *NETWORKS, *DEPLOYABLE)
+    for resource in (
+        NODE,
+        NAMESPACE,
+        POD,
+        EVENT,
+        SECRET,
+        LEASE,
+        NIC_CLUSTER_POLICY,
+        NIC_NODE_POLICY,
+        *NETWORKS,
+        *DEPLOYABLE,
+    )
 }
 
 

@@ -7,6 +7,8 @@ nodes would be 1.2 GB of them.
 import asyncio
 import logging
 import os
+import socket
+import struct
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,12 +23,35 @@ from kubernetes.aio.config.config_exception import ConfigException
 
 log = logging.getLogger(__name__)
 
+UNACKNOWLEDGED_SECONDS: Final = 3.0
+"""After so long the kernel gives up what it has sent and the other side has not acknowledged."""
+
 RENEWAL_SECONDS: Final = 30.0
 """Between two renewals: a plugin that fetches tokens is not to be run for each request that is refused."""
 
 
 class ConfigurationError(Exception):
     """No usable cluster configuration; the sentence says what to set."""
+
+
+class _Rest(RESTClientObject):
+    """Its connections keep nothing back: what was not sent when they are closed never is.
+
+    Otherwise the kernel goes on for minutes to deliver a write that we gave up, and it lands when a broken network
+    works again, maybe after the writes of the coordinator that took over.
+    """
+
+    def _create_connector(self) -> aiohttp.TCPConnector:
+        return aiohttp.TCPConnector(limit=self.maxsize, ssl=self.ssl_context, socket_factory=_socket)
+
+
+def _socket(address: aiohttp.AddrInfoType) -> socket.socket:
+    family, kind, protocol, _, _ = address
+    made = socket.socket(family, kind, protocol)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; people's own machines may be others
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(UNACKNOWLEDGED_SECONDS * 1000))
+    return made
 
 
 class Session:
@@ -38,7 +63,7 @@ class Session:
         self._kubeconfig = kubeconfig
         self._context = context
         self._configuration = configuration
-        self._rest = RESTClientObject(configuration)
+        self._rest: RESTClientObject = _Rest(configuration)
         self._previous: RESTClientObject | None = None
         self._renewal = asyncio.Lock()
         self._renewed_at = float("-inf")
@@ -82,7 +107,7 @@ class Session:
             self._renewed_at = time.monotonic()
             try:
                 configuration = await _configuration_of(self._kubeconfig, self._context)
-                rest = RESTClientObject(configuration)
+                rest = _Rest(configuration)
             except (ConfigurationError, OSError) as error:
                 log.warning("credentials not renewed", extra={"error": str(error)})
                 return False

@@ -10,7 +10,16 @@ from urllib.parse import urlencode
 
 import aiohttp
 
-from coordinator.kube.errors import KubeError, Status, Unauthorized, Unreachable, error_of, unreachable
+from coordinator.kube.errors import (
+    KubeError,
+    Status,
+    Unauthorized,
+    Unreachable,
+    error_of,
+    lease_not_held,
+    unreachable,
+)
+from coordinator.kube.permit import ALWAYS, Permit
 from coordinator.kube.session import ConfigurationError, Session
 
 DEADLINE: Final = 12.0
@@ -35,6 +44,12 @@ class Call:
     body: Any = None
     content_type: str = JSON
     accept: str = JSON
+    asks: bool = False
+    """It changes nothing, whatever its method: a dry run, or a review."""
+
+    @property
+    def writes(self) -> bool:
+        return self.method != "GET" and not self.asks
 
 
 @dataclass(slots=True)
@@ -53,10 +68,16 @@ class Reachability:
 class Transport:
     """Sends calls over a session, which it closes. Close it when done."""
 
-    def __init__(self, session: Session, deadline: float = DEADLINE, program: str = COORDINATOR) -> None:
+    def __init__(
+        self, session: Session, deadline: float = DEADLINE, program: str = COORDINATOR, permit: Permit = ALWAYS
+    ) -> None:
         self._session = session
         self._deadline = deadline
         self._program = program
+        self._permit = permit
+        self._writing = 0
+        self._quiet = asyncio.Event()
+        self._quiet.set()
         self.reachability = Reachability()
 
     async def close(self) -> None:
@@ -69,8 +90,9 @@ class Transport:
 
     async def call(self, call: Call) -> bytes:
         """Return the body of a good answer. Raises KubeError, Unreachable after the deadline."""
-        with self._observing(call):
-            async with asyncio.timeout(self._deadline):
+        seconds = self._seconds(call)
+        with self._observing(call, seconds), self._counted(call):
+            async with asyncio.timeout(seconds):
                 response = await self._send(call)
                 body: bytes = await response.read()
         if response.status >= 400:
@@ -85,7 +107,7 @@ class Transport:
         Raises KubeError as `call` does, also when the connection breaks while the caller reads.
         """
         response = None
-        with self._observing(call):
+        with self._observing(call, self._deadline):
             try:
                 async with asyncio.timeout(self._deadline):
                     response = await self._send(call)
@@ -96,6 +118,10 @@ class Transport:
             finally:
                 if response is not None:
                     _break_off(response)
+
+    async def quiet(self) -> None:
+        """Return when no write is under way."""
+        await self._quiet.wait()
 
     async def _send(self, call: Call) -> aiohttp.ClientResponse:
         """Send it, and once more if new credentials, or a new CA of the server's, may help."""
@@ -114,14 +140,38 @@ class Transport:
     async def _send_once(self, call: Call) -> aiohttp.ClientResponse:
         headers = {"Accept": call.accept, "Content-Type": call.content_type, "User-Agent": self._program}
         path = f"{call.path}?{urlencode(call.query)}" if call.query else call.path
+        self._seconds(call)  # what came before, such as new credentials, may have taken its time
         return await self._session.request(call.method, path, headers, call.body)
 
+    def _seconds(self, call: Call) -> float:
+        """What this call may take. Raises LeaseNotHeld for a write that may not begin."""
+        if not call.writes:
+            return self._deadline
+        left = self._permit.seconds_left()
+        if left <= 0:
+            raise lease_not_held(call.action, call.target)
+        return min(self._deadline, left)
+
     @contextmanager
-    def _observing(self, call: Call) -> Iterator[None]:
+    def _counted(self, call: Call) -> Iterator[None]:
+        if not call.writes:
+            yield
+            return
+        self._writing += 1
+        self._quiet.clear()
+        try:
+            yield
+        finally:
+            self._writing -= 1
+            if not self._writing:
+                self._quiet.set()
+
+    @contextmanager
+    def _observing(self, call: Call, seconds: float) -> Iterator[None]:
         try:
             yield
         except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
-            why = f"nothing within {self._deadline:g} s" if isinstance(error, TimeoutError) else str(error)
+            why = f"nothing within {seconds:.3g} s" if isinstance(error, TimeoutError) else str(error)
             self._unheard(why)
             raise unreachable(call.action, call.target, why) from error
         except ConfigurationError as error:

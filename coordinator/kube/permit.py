@@ -1,0 +1,20 @@
+"""Whether this process may write now, and until when a write must be done."""
+
+import math
+from typing import Final, Protocol
+
+
+class Permit(Protocol):
+    """Asked before each write, and again when its connection is there."""
+
+    def seconds_left(self) -> float:
+        """What a write that begins now may take; 0: it may not begin."""
+
+
+class _Always:
+    def seconds_left(self) -> float:
+        return math.inf
+
+
+ALWAYS: Final[Permit] = _Always()
+"""Of a process that nobody else stands in for."""
