@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock generate release-contract check test demo benchmark clean \
+.PHONY: help setup lock generate manifests release-contract check test demo benchmark clean deploy undeploy \
   image image-lock image-push image-build-multiarch image-push-multiarch test-images
 
 help: ## list the targets
@@ -24,12 +24,17 @@ lock: $(READY) ## resolve the dependencies again into requirements/dev.lock
 	  --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements/dev.lock
 	$(MAKE) image-lock
 
-generate: $(READY) ## regenerate the stubs and the CRDs
+generate: $(READY) ## regenerate the stubs, the CRDs and deploy/nicfleet.yaml
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m grpc_tools.protoc --proto_path=proto \
 	  --python_out=. --grpc_python_out=. --mypy_out=. --mypy_grpc_out=. \
 	  proto/nicfleet/v1/inventory.proto proto/nicfleet/v1/fleet.proto proto/nicfleet/v1/view.proto
 	@touch nicfleet/v1/__init__.py
 	$(BIN)/python -m coordinator.crd
+	$(MAKE) manifests
+
+manifests: $(READY) ## regenerate deploy/nicfleet.yaml from the chart
+	deploy/manifests/manifests.sh generate > deploy/nicfleet.yaml.new
+	mv deploy/nicfleet.yaml.new deploy/nicfleet.yaml
 
 release-contract: $(READY) ## take today's wire contract as the one that agents in the field speak
 	$(BIN)/buf build --output proto/released.binpb
@@ -85,6 +90,16 @@ image-lock: $(READY) ## lock what the images install, at the versions of require
 
 IMAGE_LOCK = $(BIN)/uv pip compile --universal --python-version 3.11 --constraint requirements/dev.lock \
   --generate-hashes --no-emit-index-url --no-header --quiet
+
+# Without Helm. The kubeconfig is the current one; the namespace that of deploy/nicfleet.yaml.
+ignore-not-found ?= true
+
+deploy: ## install into the current cluster from deploy/nicfleet.yaml (REGISTRY, IMAGE_NAME, VERSION)
+	@REGISTRY='$(REGISTRY)' IMAGE_NAME='$(IMAGE_NAME)' VERSION='$(VERSION)' KUBECTL='$(KUBECTL)' \
+	  deploy/manifests/manifests.sh deploy
+
+undeploy: ## take that back, but for the CRDs and the objects of yours
+	@IGNORE_NOT_FOUND='$(ignore-not-found)' KUBECTL='$(KUBECTL)' deploy/manifests/manifests.sh undeploy
 
 test-images: $(READY) ## build both images on a Debian base and run them (root, buildah, mmdebstrap)
 	NICFLEET_TEST_IMAGES=1 $(BIN)/pytest -p no:xdist tests/images

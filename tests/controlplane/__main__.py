@@ -1,5 +1,5 @@
-"""`python -m tests.controlplane build` gets the programs; `up` runs a control plane until Ctrl-C; `sums` prints what
-the projects publish as SHA-256 of the release files that `downloads.sha256` has no line for."""
+"""`python -m tests.controlplane build` gets the programs; `path NAME` prints where one is; `up` runs a control plane
+until Ctrl-C; `sums` prints what the projects publish as SHA-256 of the release files that `downloads.sha256` lacks."""
 
 # ruff: noqa: T201  a command line prints
 
@@ -16,10 +16,15 @@ from tests.controlplane.tools import TOOLS, ensure_tools, source
 def main() -> int:
     """Run one command; an error is one message and exit code 1."""
     parser = argparse.ArgumentParser(prog="python -m tests.controlplane", description=__doc__)
-    parser.add_argument("command", choices=["build", "up", "sums"])
-    command = parser.parse_args().command
+    commands = parser.add_subparsers(required=True)
+    for name, run in (("build", _build), ("path", _path), ("up", _up), ("sums", _sums)):
+        command = commands.add_parser(name)
+        command.set_defaults(run=run)
+        if name == "path":
+            command.add_argument("name", choices=[tool.name for tool in TOOLS])
+    given = vars(parser.parse_args())
     try:
-        {"build": _build, "up": _up, "sums": _sums}[command]()
+        given.pop("run")(**given)
     except ControlPlaneError as error:
         print(error, file=sys.stderr)
         return 1
@@ -31,6 +36,10 @@ def main() -> int:
 def _build() -> None:
     for name, path in ensure_tools(say=_say).items():
         print(f"{name:24} {path}")
+
+
+def _path(name: str) -> None:
+    print(ensure_tools([name], say=lambda line: print(line, file=sys.stderr))[name])
 
 
 def _sums() -> None:

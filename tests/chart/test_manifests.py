@@ -1,0 +1,125 @@
+"""Plain manifests, for clusters without Helm: what the chart makes, and both make targets on a real API server."""
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from nicfleet import names
+from tests.chart.helm import NAMESPACE, ROOT, Helm
+from tests.controlplane.cluster import ControlPlane
+
+MANIFEST = ROOT / "deploy/nicfleet.yaml"
+KINDS = "deployments,daemonsets,services,serviceaccounts,roles,rolebindings,networkpolicies,poddisruptionbudgets"
+OURS = "app.kubernetes.io/part-of=nicfleet"
+
+
+def documents() -> list[dict[str, Any]]:
+    return list(yaml.safe_load_all(MANIFEST.read_text()))
+
+
+def identity(each: dict[str, Any]) -> tuple[str, str]:
+    return each["kind"], each["metadata"]["name"]
+
+
+def without_helm(each: dict[str, Any]) -> dict[str, Any]:
+    labels = each["metadata"]["labels"]
+    kept = {key: value for key, value in labels.items() if key not in ("helm.sh/chart", "app.kubernetes.io/managed-by")}
+    return each | {"metadata": each["metadata"] | {"labels": kept}}
+
+
+def make(target: str, plane: ControlPlane | None = None, **variables: str) -> str:
+    """What a target says on both outputs. Raises CalledProcessError."""
+    given = {"KUBECTL": str(plane.kubectl_path)} if plane else {}
+    words = [f"{name}={value}" for name, value in (given | variables).items()]
+    environment = {**os.environ, "KUBECONFIG": str(plane.kubeconfig if plane else os.devnull)}
+    done = subprocess.run(
+        ["make", "--silent", target, *words], cwd=ROOT, env=environment, check=True, timeout=120, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    return done.stdout
+
+
+def test_the_manifest_is_current(program: Path) -> None:
+    """If this fails: make manifests."""
+    made = subprocess.run(
+        [ROOT / "deploy/manifests/manifests.sh", "generate"], capture_output=True, check=True, text=True
+    )
+    assert MANIFEST.read_text() == made.stdout
+
+
+def test_it_is_what_the_chart_makes_without_hooks(helm: Helm) -> None:
+    namespace, *objects = documents()
+    hooked = [each for each in helm.template() if "helm.sh/hook" not in each["metadata"].get("annotations", {})]
+
+    key = identity
+    assert sorted(objects, key=key) == sorted((without_helm(each) for each in hooked), key=key)
+    assert identity(namespace) == ("Namespace", NAMESPACE)
+    assert namespace["metadata"]["labels"] == {"pod-security.kubernetes.io/enforce": "privileged"}
+
+
+def test_it_has_no_secret() -> None:
+    """It is the same for everyone who applies it."""
+    assert "Secret" not in {each["kind"] for each in documents()}
+    assert "PRIVATE KEY" not in MANIFEST.read_text()
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [{"REGISTRY": ""}, {"VERSION": ""}, {"IMAGE_NAME": "a|b"}, {"REGISTRY": "x y"}, {"VERSION": "1&2"}],
+)
+def test_an_image_that_is_none_is_refused(plane: ControlPlane, variables: dict[str, str]) -> None:
+    with pytest.raises(subprocess.CalledProcessError) as failed:
+        make("deploy", plane, **variables)
+    assert "give REGISTRY, IMAGE_NAME and VERSION as to make image" in failed.value.output
+
+
+def test_deployed_again_and_taken_back(plane: ControlPlane) -> None:
+    make("deploy", plane, REGISTRY="registry.example.com:5000/team", IMAGE_NAME="nics", VERSION="v9")
+
+    def containers(kind: str) -> list[str]:
+        (workload,) = plane.get(kind, f"--namespace={NAMESPACE}", "-l", OURS)["items"]
+        return [each["image"] for each in workload["spec"]["template"]["spec"]["containers"]]
+
+    assert containers("deployments") == ["registry.example.com:5000/team/nics:v9"]
+    assert containers("daemonsets") == ["registry.example.com:5000/team/nics-agent:v9"]
+    labels = plane.get("namespace", NAMESPACE)["metadata"]["labels"]
+    assert labels["pod-security.kubernetes.io/enforce"] == "privileged"
+
+    before = _versions(plane)
+    make("deploy", plane, REGISTRY="registry.example.com:5000/team", IMAGE_NAME="nics", VERSION="v9")
+    assert _versions(plane) == before
+
+    body = {"apiVersion": f"{names.API_GROUP}/v1alpha1", "kind": "NicClusterPolicy", "spec": {}}
+    plane.apply(body | {"metadata": {"name": names.POLICY_NAME}})
+    said = make("undeploy", plane)
+    assert "left: namespace nvidia-network-operator, the CRDs, labels of nodes\n" in said
+    assert f"\n  nicclusterpolicy.mellanox.com/{names.POLICY_NAME}\n" in said
+    assert plane.get("nicclusterpolicy", names.POLICY_NAME)["spec"] == {}
+    assert plane.get("namespace", NAMESPACE)["status"]["phase"] == "Active"
+    everything = f"{KINDS},clusterroles,clusterrolebindings"
+    assert plane.kubectl("get", everything, "-A", "-l", OURS, "-o", "name").split() == []
+
+    plane.kubectl("delete", "nicclusterpolicy", names.POLICY_NAME)
+    again = make("undeploy", plane)
+    assert again.splitlines()[-1] == "left: namespace nvidia-network-operator, the CRDs, labels of nodes"
+    with pytest.raises(subprocess.CalledProcessError) as strict:
+        make("undeploy", plane, **{"ignore-not-found": "false"})
+    assert "not found" in strict.value.output
+
+
+def test_undeployed_where_nothing_ever_was(plane: ControlPlane) -> None:
+    """Without the CRDs, too."""
+    plane.kubectl("delete", "--ignore-not-found", "-f", str(ROOT / "deploy/crds"))
+    assert make("undeploy", plane).startswith("left: namespace")
+
+
+def _versions(plane: ControlPlane) -> dict[tuple[str, str], str]:
+    """Generations: of workloads the status goes on by itself."""
+    found = plane.get(KINDS, f"--namespace={NAMESPACE}", "-l", OURS)["items"]
+    return {
+        identity(each): str(each["metadata"].get("generation", each["metadata"]["resourceVersion"])) for each in found
+    }
