@@ -1,0 +1,100 @@
+"""What the gRPC side does on a coordinator that does not lead: it knows no fleet, and says who does."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from contextlib import suppress
+from functools import partial
+from typing import Any, Final, NoReturn, Protocol, TypeAlias
+
+import grpc
+from google.protobuf.message import DecodeError
+
+from nicfleet.v1 import fleet_pb2
+
+LEADER_METADATA: Final = "nicfleet-leader"
+"""Key of the trailing metadata that has the leader's HOST:PORT."""
+
+_REPORT: Final = f"/{fleet_pb2.DESCRIPTOR.services_by_name['Fleet'].full_name}/Report"
+_HELLO_SECONDS: Final = 10.0
+
+_Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
+_Report: TypeAlias = Callable[[AsyncIterator[Any], _Context], Awaitable[None]]
+
+
+class Leadership(Protocol):
+    """Whether this coordinator leads, and who does if not."""
+
+    @property
+    def leads(self) -> bool: ...
+
+    @property
+    def leader(self) -> str:
+        """The leader's Pod; empty when none is known."""
+
+    @property
+    def address(self) -> str:
+        """HOST:PORT of another leader; empty when none is known."""
+
+    async def elsewhere(self) -> str | None:
+        """The address of another leader, empty when none is known; None: this one leads. May wait for seconds."""
+
+
+class _Alone:
+    leads = True
+    leader = ""
+    address = ""
+
+    async def elsewhere(self) -> str | None:
+        return None
+
+
+ALONE: Final[Leadership] = _Alone()
+"""There is no other coordinator."""
+
+
+class OnlyTheLeader(grpc.aio.ServerInterceptor):
+    """Sends agents to the leader while another coordinator is it, and calls of `views` (full names) away."""
+
+    def __init__(self, leadership: Leadership, views: Collection[str]) -> None:
+        self._leadership = leadership
+        self._views = tuple(f"/{service}/" for service in views)
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Any:
+        """gRPC's hook."""
+        handler = await continuation(handler_call_details)
+        if handler is None or self._leadership.leads:
+            return handler
+        if handler_call_details.method == _REPORT:
+            return grpc.stream_stream_rpc_method_handler(
+                partial(self._report, handler.stream_stream), handler.request_deserializer, handler.response_serializer
+            )
+        if not handler_call_details.method.startswith(self._views):
+            return handler
+        if handler.response_streaming:
+            return grpc.unary_stream_rpc_method_handler(self._refuse)
+        return grpc.unary_unary_rpc_method_handler(self._refuse)
+
+    async def _report(self, lead: _Report, requests: AsyncIterator[Any], context: _Context) -> None:
+        """The agent may be answered at once, or after a while by the leader that this coordinator has become."""
+        address = await self._leadership.elsewhere()
+        if address is None:
+            await lead(requests, context)
+            return
+        with suppress(DecodeError):
+            # It says hello before it listens.
+            async with asyncio.timeout(_HELLO_SECONDS):
+                await anext(requests, None)
+        await context.write(fleet_pb2.ReportResponse(not_leader=fleet_pb2.NotLeader(address=address)))
+
+    async def _refuse(self, request: object, context: _Context) -> NoReturn:
+        leader, address = self._leadership.leader, self._leadership.address
+        who = f"{leader} at {address} leads: ask that one" if address else "no leader is known: ask again soon"
+        await context.abort(
+            grpc.StatusCode.UNAVAILABLE,
+            f"this coordinator is on standby, and {who}",
+            ((LEADER_METADATA, address),) if address else (),
+        )
