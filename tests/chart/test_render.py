@@ -90,11 +90,18 @@ def test_the_coordinator_has_the_rights_of_the_manifests_and_the_agent_none(helm
     manifests = list(yaml.safe_load_all((ROOT / "deploy/manifests/coordinator-rbac.yaml").read_text()))
     objects = helm.template({"upgradeCRDs": False})
 
-    for kind in ("ClusterRole", "Role"):
-        assert one(objects, kind)["rules"] == one(manifests, kind)["rules"]
+    for kind, ending in (("ClusterRole", ""), ("Role", "-coordinator"), ("Role", "-events")):
+        chart, shipped = one(objects, kind, ending), one(manifests, kind, ending)
+        assert (chart["metadata"].get("namespace"), chart["rules"]) == (
+            shipped["metadata"].get("namespace"),
+            shipped["rules"],
+        )
     account = {"kind": "ServiceAccount", "name": "nicfleet-coordinator", "namespace": NAMESPACE}
-    for kind in ("ClusterRoleBinding", "RoleBinding"):
-        assert one(objects, kind)["subjects"] == [account]
+    bindings = [each for each in objects if each["kind"].endswith("Binding")]
+    assert len(bindings) == 3
+    for binding in bindings:
+        assert binding["subjects"] == [account]
+        assert binding["roleRef"]["name"] == binding["metadata"]["name"]
     agent = pods(objects)["nicfleet-agent"]
     assert agent["serviceAccountName"] == "nicfleet-agent"
     assert agent["automountServiceAccountToken"] is False
