@@ -6,6 +6,7 @@ watches ─┬─> fleet <── agents' streams        a change of a node  ─>
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -21,9 +22,10 @@ from coordinator.configuration_pods import ConfigurationPods
 from coordinator.driver_pods import DriverPods
 from coordinator.fleet.finding_log import FindingLog
 from coordinator.fleet.fleet import Fleet, Snapshot
+from coordinator.fleet.refusals import Refusals
 from coordinator.fleet.server import CannotListen, Server, serve
 from coordinator.fleet.views import FleetView, LabelStatus
-from coordinator.http import FleetCollector, registry, serve_http
+from coordinator.http import FleetCollector, RefusalCollector, registry, serve_http
 from coordinator.intake import Intake, Policy
 from coordinator.kube.client import Kube, Source
 from coordinator.kube.limiter import Limiter
@@ -94,6 +96,7 @@ class Coordinator:
         self._settings = settings
         self._queue = WorkQueue[Key](random)
         self._fleet = Fleet(_now, self._node_changed)
+        self._refusals = Refusals(time.monotonic)
         self._nodes = Reflector(kube, Source(NODE), decode_node, self._kube_node_changed, random)
         self._policies: Mapping[str, Reflector[Policy]] = {
             resource.kind: Reflector(
@@ -144,10 +147,12 @@ class Coordinator:
 
         Raises CannotListen, CannotServe, CannotServeWebhook or CrdUnusable when it cannot begin.
         """
-        metrics = registry(FleetCollector(self._fleet.snapshots, self._policy_ready))
+        metrics = registry(
+            FleetCollector(self._fleet.snapshots, self._policy_ready), RefusalCollector(self._refusals.counts)
+        )
         web = await serve_http(self._settings.http_listen, metrics, self.unhealthy)
         try:
-            server = await serve(self._settings.grpc_listen, self._fleet, self._view)
+            server = await serve(self._settings.grpc_listen, self._fleet, self._view, self._refusals)
         except CannotListen:
             await web.cleanup()
             raise

@@ -1,15 +1,16 @@
 """The coordinator's HTTP side: probes for the kubelet and metrics for Prometheus. It tells nothing else."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from coordinator.fleet.fleet import Connection, Snapshot
+from nicfleet.reasons import Reason
 
 _CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -36,6 +37,19 @@ class FleetCollector(Collector):
             yield GaugeMetricFamily(
                 "nicfleet_policy_ready", "1 when nic-cluster-policy is ready, else 0.", float(ready)
             )
+
+
+class RefusalCollector(Collector):
+    """How often agents and viewers were refused, by reason."""
+
+    def __init__(self, counts: Mapping[Reason, int]) -> None:
+        self._counts = counts
+
+    def collect(self) -> Iterator[Metric]:
+        refusals = CounterMetricFamily("nicfleet_refusals", "Agents and viewers refused, by reason.", labels=["reason"])
+        for reason, count in sorted(self._counts.items()):
+            refusals.add_metric([reason], count)
+        yield refusals
 
 
 def registry(*collectors: Collector) -> CollectorRegistry:

@@ -98,6 +98,13 @@ NFD_OWNED_ANNOTATION: Final = "nfd.node.kubernetes.io/feature-labels"
 """NFD's record of the keys it wrote: comma-separated, keys under `NFD` without that prefix. With an NFD instance
 name the annotation is `<instance>.nfd.node.kubernetes.io/feature-labels`."""
 
+TOKEN_AUDIENCE: Final = "nicfleet-coordinator"
+"""For whom the agents' tokens are made, and viewers' may be: no other server takes them."""
+AGENT_ACCOUNT: Final = "nicfleet-agent"
+"""The agents' ServiceAccount."""
+VIEW_PATH: Final = "/nicfleet/v1/fleetview"
+"""Who may `get` this path, which no server has, may read the fleet: the right is given by RBAC."""
+
 AGENT_PORT: Final = 7443
 COORDINATOR_PORT: Final = 7444
 COORDINATOR_HTTP_PORT: Final = 8080

@@ -6,22 +6,29 @@ One slow, silent or hostile agent costs its own stream and nothing else.
 
 import asyncio
 import logging
+import random
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC
-from typing import Final, NoReturn, TypeAlias
+from typing import Final, NoReturn, Self, TypeAlias
 
 import grpc
 from google.protobuf.message import DecodeError
 
+from coordinator.authentication.gate import Gate, Unchecked
+from coordinator.authentication.rules import Agent, objection
 from coordinator.fleet import bounds
 from coordinator.fleet.fleet import Fleet
 from coordinator.fleet.identity import Identity
+from coordinator.fleet.refusals import Refusals, host_of
 from coordinator.fleet.sessions import HEARTBEAT_SECONDS, SILENT_SECONDS, Session, Sessions
+from coordinator.fleet.term import Due, Term
+from coordinator.fleet.view_guard import ViewGuard, bearer
 from coordinator.fleet.views import FleetView
-from nicfleet.introspection import Health, add_introspection
+from nicfleet.introspection import REFLECTION, Health, add_introspection
 from nicfleet.inventory import NodeName
-from nicfleet.reasons import Reason
+from nicfleet.reasons import Finding, Reason
 from nicfleet.transport import SERVER_OPTIONS
 from nicfleet.v1 import fleet_pb2, fleet_pb2_grpc, view_pb2, view_pb2_grpc
 
@@ -34,10 +41,8 @@ HELLO_SECONDS: Final = 10
 _MAX_RECEIVED: Final = 2 * bounds.MAX_MESSAGE
 _OPTIONS: Final = tuple({**dict(SERVER_OPTIONS), "grpc.max_receive_message_length": _MAX_RECEIVED}.items())
 _Context: TypeAlias = grpc.aio.ServicerContext[fleet_pb2.ReportRequest, fleet_pb2.ReportResponse]
-_SERVICES: Final = tuple(
-    file.services_by_name[name].full_name
-    for file, name in ((fleet_pb2.DESCRIPTOR, "Fleet"), (view_pb2.DESCRIPTOR, "FleetView"))
-)
+_FLEET: Final = fleet_pb2.DESCRIPTOR.services_by_name["Fleet"].full_name
+_VIEW: Final = view_pb2.DESCRIPTOR.services_by_name["FleetView"].full_name
 
 
 class CannotListen(RuntimeError):
@@ -49,9 +54,27 @@ class _Refusal(Exception):
 
     def __init__(self, reason: fleet_pb2.RefusalReason.ValueType, message: str) -> None:
         super().__init__(message)
-        taken = reason == fleet_pb2.REFUSAL_REASON_NODE_TAKEN
-        self.finding = Reason.DuplicateAgent if taken else Reason.MalformedReport
+        self.finding, self.code = _MEANING.get(reason, (Reason.MalformedReport, grpc.StatusCode.OK))
         self.response = fleet_pb2.ReportResponse(refused=fleet_pb2.Refused(reason=reason, message=message))
+
+    @classmethod
+    def of(cls, finding: Finding) -> Self:
+        """Of an identity."""
+        unproven = finding.reason is Reason.IdentityUnproven
+        reason = fleet_pb2.REFUSAL_REASON_IDENTITY_UNPROVEN if unproven else fleet_pb2.REFUSAL_REASON_IDENTITY_FOREIGN
+        return cls(reason, finding.message)
+
+
+_MEANING: Final = {
+    fleet_pb2.REFUSAL_REASON_NODE_TAKEN: (Reason.DuplicateAgent, grpc.StatusCode.OK),
+    fleet_pb2.REFUSAL_REASON_IDENTITY_UNPROVEN: (Reason.IdentityUnproven, grpc.StatusCode.UNAUTHENTICATED),
+    fleet_pb2.REFUSAL_REASON_IDENTITY_FOREIGN: (Reason.IdentityForeign, grpc.StatusCode.PERMISSION_DENIED),
+}
+"""The reason in the log and the status of the call, where they are not those of a malformed message."""
+
+
+class _Expired(Exception):
+    """The stream's token has ended, and the agent has not opened another stream with a new one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +91,22 @@ class Server:
 
 
 async def serve(
-    listen: str, fleet: Fleet, view: FleetView, credentials: grpc.ServerCredentials | None = None
+    listen: str,
+    fleet: Fleet,
+    view: FleetView,
+    refusals: Refusals,
+    credentials: grpc.ServerCredentials | None = None,
+    gate: Gate | None = None,
 ) -> Server:
     """Serve agents and people on `listen` (HOST:PORT; port 0: a free one); without credentials in plaintext.
 
-    Raises CannotListen.
+    Without a gate everybody may speak for any node and read everything. Raises CannotListen.
     """
-    server = grpc.aio.server(options=_OPTIONS)
-    fleet_pb2_grpc.add_FleetServicer_to_server(FleetService(fleet, Sessions()), server)
+    guards = [] if gate is None else [ViewGuard(gate, refusals, (_VIEW, REFLECTION))]
+    server = grpc.aio.server(options=_OPTIONS, interceptors=guards)
+    fleet_pb2_grpc.add_FleetServicer_to_server(FleetService(fleet, Sessions(), refusals, gate), server)
     view_pb2_grpc.add_FleetViewServicer_to_server(view, server)
-    health = await add_introspection(server, _SERVICES)
+    health = await add_introspection(server, (_FLEET, _VIEW))
     try:
         port = _listen(server, listen, credentials)
     except RuntimeError as error:
@@ -95,9 +124,11 @@ def _listen(server: grpc.aio.Server, address: str, credentials: grpc.ServerCrede
 class FleetService(fleet_pb2_grpc.FleetServicer):
     """Fleet.Report: what agents say, checked and put into the fleet."""
 
-    def __init__(self, fleet: Fleet, sessions: Sessions) -> None:
+    def __init__(self, fleet: Fleet, sessions: Sessions, refusals: Refusals, gate: Gate | None) -> None:
         self._fleet = fleet
         self._sessions = sessions
+        self._refusals = refusals
+        self._gate = gate
 
     async def Report(  # type: ignore[override]  # the stubs know generators only; a probe must be able to cut in
         self,
@@ -107,22 +138,50 @@ class FleetService(fleet_pb2_grpc.FleetServicer):
         """One agent's stream, from Hello to its end."""
         session = None
         try:
+            agent = await self._prove(context)
             async with asyncio.timeout(HELLO_SECONDS) as deadline:
                 hello = await _first(request_iterator)
                 session = Session(_identity(hello), context.write, deadline)
                 deadline.reschedule(None)  # the claim may have to wait for a probe
+                self._require(agent, session)
                 await self._admit(session)
                 try:
-                    await self._converse(session, hello.manifest, request_iterator)
+                    await self._converse(session, agent, hello.manifest, request_iterator)
                 finally:
                     self._leave(session)
         except _Refusal as refusal:
-            await _refuse(session, context, refusal)
+            await self._refuse(session, context, refusal)
         except DecodeError:
             unreadable = _Refusal(fleet_pb2.REFUSAL_REASON_MALFORMED, "the message is not of nicfleet.v1")
-            await _refuse(session, context, unreadable)
+            await self._refuse(session, context, unreadable)
+        except _Expired:
+            _log(session, logging.WARNING, "agent's token expired")
+            await context.abort(grpc.StatusCode.UNAUTHENTICATED, "the token that this stream began with has expired")
         except TimeoutError:
             await _give_up(session, context)
+
+    async def _prove(self, context: _Context) -> Agent | None:
+        """Which agent calls, by its token; None where nobody has to prove anything."""
+        if self._gate is None:
+            return None
+        try:
+            agent = await self._gate.agent(bearer(context))
+        except Unchecked as error:
+            if self._refusals.is_news(Reason.IdentityUnchecked, ""):
+                log.warning("agents not checked", extra={"reason": Reason.IdentityUnchecked, "why": str(error)})
+            await context.abort(grpc.StatusCode.UNAVAILABLE, str(error))
+        if isinstance(agent, Finding):
+            raise _Refusal.of(agent)
+        return agent
+
+    def _require(self, agent: Agent | None, session: Session) -> None:
+        """That this agent speaks for its own node, now."""
+        if agent is None:
+            return
+        snapshot = self._fleet.snapshot(session.identity.node)
+        uid = snapshot.node.uid if snapshot is not None and snapshot.node is not None else ""
+        if (why_not := objection(agent, session.identity.node, uid)) is not None:
+            raise _Refusal.of(why_not)
 
     async def _admit(self, session: Session) -> None:
         if not await self._sessions.admit(session):
@@ -134,8 +193,13 @@ class FleetService(fleet_pb2_grpc.FleetServicer):
             )
 
     async def _converse(
-        self, session: Session, manifest: fleet_pb2.Manifest, requests: AsyncIterator[fleet_pb2.ReportRequest]
+        self,
+        session: Session,
+        agent: Agent | None,
+        manifest: fleet_pb2.Manifest,
+        requests: AsyncIterator[fleet_pb2.ReportRequest],
     ) -> None:
+        term = Term.of(agent.expires, time.time(), random.random) if agent is not None else None
         session.heard()
         missing = self._fleet.connected(session.identity, manifest)
         _log(session, logging.INFO, "agent connected", missing=len(missing))
@@ -143,11 +207,22 @@ class FleetService(fleet_pb2_grpc.FleetServicer):
         await session.send(fleet_pb2.ReportResponse(welcome=welcome))
         async for request in requests:
             session.heard()
+            self._require(agent, session)
+            await self._keep_term(session, term)
             kind = request.WhichOneof("kind")
             if kind == "update":
                 await session.send(self._update(session, request.update))
             elif kind != "heartbeat":
                 raise _Refusal(fleet_pb2.REFUSAL_REASON_MALFORMED, f"after hello comes update or heartbeat, not {kind}")
+
+    async def _keep_term(self, session: Session, term: Term | None) -> None:
+        if term is None or self._gate is None or not self._gate.reachable:
+            return
+        match term.due(time.time()):
+            case Due.RENEW:
+                await session.send(fleet_pb2.ReportResponse(renew=fleet_pb2.Renew()))
+            case Due.END:
+                raise _Expired
 
     def _update(self, session: Session, update: fleet_pb2.Update) -> fleet_pb2.ReportResponse:
         if update.sequence <= session.sequence:
@@ -175,6 +250,15 @@ class FleetService(fleet_pb2_grpc.FleetServicer):
             self._fleet.lost(session.identity.node)
             _log(session, logging.INFO, "agent disconnected")
 
+    async def _refuse(self, session: Session | None, context: _Context, refusal: _Refusal) -> None:
+        peer = host_of(context.peer())
+        if self._refusals.count(refusal.finding, peer, session.identity.node if session else ""):
+            _log(session, logging.WARNING, "agent refused", peer=peer, reason=refusal.finding, why=str(refusal))
+        await (session.send if session else context.write)(refusal.response)
+        if refusal.code is not grpc.StatusCode.OK:
+            context.set_code(refusal.code)
+            context.set_details(str(refusal))
+
 
 async def _first(requests: AsyncIterator[fleet_pb2.ReportRequest]) -> fleet_pb2.Hello:
     request = await anext(requests, fleet_pb2.ReportRequest())
@@ -201,11 +285,6 @@ def _identity(hello: fleet_pb2.Hello) -> Identity:
         started=hello.started.ToDatetime(UTC),
         agent_version=hello.agent_version,
     )
-
-
-async def _refuse(session: Session | None, context: _Context, refusal: _Refusal) -> None:
-    _log(session, logging.WARNING, "agent refused", reason=refusal.finding, why=str(refusal))
-    await (session.send if session else context.write)(refusal.response)
 
 
 async def _give_up(session: Session | None, context: _Context) -> NoReturn:

@@ -26,15 +26,15 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from nicfleet.v1 import inventory_pb2 as nicfleet_dot_v1_dot_inventory__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17nicfleet/v1/fleet.proto\x12\x0bnicfleet.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bnicfleet/v1/inventory.proto\"\x90\x01\n\rReportRequest\x12#\n\x05hello\x18\x01 \x01(\x0b\x32\x12.nicfleet.v1.HelloH\x00\x12%\n\x06update\x18\x02 \x01(\x0b\x32\x13.nicfleet.v1.UpdateH\x00\x12+\n\theartbeat\x18\x03 \x01(\x0b\x32\x16.nicfleet.v1.HeartbeatH\x00\x42\x06\n\x04kind\"\xbf\x01\n\x05Hello\x12\x10\n\x08protocol\x18\x01 \x01(\r\x12\x11\n\tnode_name\x18\x02 \x01(\t\x12\x0f\n\x07\x62oot_id\x18\x03 \x01(\t\x12\x13\n\x0binstance_id\x18\x04 \x01(\t\x12+\n\x07started\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\ragent_version\x18\x06 \x01(\t\x12\'\n\x08manifest\x18\x07 \x01(\x0b\x32\x15.nicfleet.v1.Manifest\"6\n\x08Manifest\x12*\n\x08sections\x18\x01 \x03(\x0b\x32\x18.nicfleet.v1.SectionHash\")\n\x0bSectionHash\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04hash\x18\x02 \x01(\x0c\"\xa2\x01\n\x07Section\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04hash\x18\x02 \x01(\x0c\x12!\n\x04node\x18\x03 \x01(\x0b\x32\x11.nicfleet.v1.NodeH\x00\x12%\n\x06\x64river\x18\x04 \x01(\x0b\x32\x13.nicfleet.v1.DriverH\x00\x12)\n\x08\x66unction\x18\x05 \x01(\x0b\x32\x15.nicfleet.v1.FunctionH\x00\x42\x06\n\x04\x62ody\"\xc5\x01\n\x06Update\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\'\n\x08manifest\x18\x02 \x01(\x0b\x32\x15.nicfleet.v1.Manifest\x12&\n\x08sections\x18\x03 \x03(\x0b\x32\x14.nicfleet.v1.Section\x12*\n\nmodule_use\x18\x04 \x03(\x0b\x32\x16.nicfleet.v1.ModuleUse\x12,\n\x08observed\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x0b\n\tHeartbeat\"\x85\x02\n\x0eReportResponse\x12\'\n\x07welcome\x18\x01 \x01(\x0b\x32\x14.nicfleet.v1.WelcomeH\x00\x12\x1f\n\x03\x61\x63k\x18\x02 \x01(\x0b\x32\x10.nicfleet.v1.AckH\x00\x12%\n\x06resend\x18\x03 \x01(\x0b\x32\x13.nicfleet.v1.ResendH\x00\x12\'\n\x07refused\x18\x04 \x01(\x0b\x32\x14.nicfleet.v1.RefusedH\x00\x12,\n\nnot_leader\x18\x05 \x01(\x0b\x32\x16.nicfleet.v1.NotLeaderH\x00\x12#\n\x05probe\x18\x06 \x01(\x0b\x32\x12.nicfleet.v1.ProbeH\x00\x42\x06\n\x04kind\"5\n\x07Welcome\x12\x0f\n\x07missing\x18\x01 \x03(\t\x12\x19\n\x11heartbeat_seconds\x18\x02 \x01(\r\"\x17\n\x03\x41\x63k\x12\x10\n\x08sequence\x18\x01 \x01(\x04\"\x1a\n\x06Resend\x12\x10\n\x08sections\x18\x01 \x03(\t\"F\n\x07Refused\x12*\n\x06reason\x18\x01 \x01(\x0e\x32\x1a.nicfleet.v1.RefusalReason\x12\x0f\n\x07message\x18\x02 \x01(\t\"\x1c\n\tNotLeader\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\"\x07\n\x05Probe*\x89\x01\n\rRefusalReason\x12\x1e\n\x1aREFUSAL_REASON_UNSPECIFIED\x10\x00\x12\x1d\n\x19REFUSAL_REASON_NODE_TAKEN\x10\x01\x12\x1c\n\x18REFUSAL_REASON_MALFORMED\x10\x02\x12\x1b\n\x17REFUSAL_REASON_PROTOCOL\x10\x03\x32N\n\x05\x46leet\x12\x45\n\x06Report\x12\x1a.nicfleet.v1.ReportRequest\x1a\x1b.nicfleet.v1.ReportResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17nicfleet/v1/fleet.proto\x12\x0bnicfleet.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bnicfleet/v1/inventory.proto\"\x90\x01\n\rReportRequest\x12#\n\x05hello\x18\x01 \x01(\x0b\x32\x12.nicfleet.v1.HelloH\x00\x12%\n\x06update\x18\x02 \x01(\x0b\x32\x13.nicfleet.v1.UpdateH\x00\x12+\n\theartbeat\x18\x03 \x01(\x0b\x32\x16.nicfleet.v1.HeartbeatH\x00\x42\x06\n\x04kind\"\xbf\x01\n\x05Hello\x12\x10\n\x08protocol\x18\x01 \x01(\r\x12\x11\n\tnode_name\x18\x02 \x01(\t\x12\x0f\n\x07\x62oot_id\x18\x03 \x01(\t\x12\x13\n\x0binstance_id\x18\x04 \x01(\t\x12+\n\x07started\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\ragent_version\x18\x06 \x01(\t\x12\'\n\x08manifest\x18\x07 \x01(\x0b\x32\x15.nicfleet.v1.Manifest\"6\n\x08Manifest\x12*\n\x08sections\x18\x01 \x03(\x0b\x32\x18.nicfleet.v1.SectionHash\")\n\x0bSectionHash\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04hash\x18\x02 \x01(\x0c\"\xa2\x01\n\x07Section\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04hash\x18\x02 \x01(\x0c\x12!\n\x04node\x18\x03 \x01(\x0b\x32\x11.nicfleet.v1.NodeH\x00\x12%\n\x06\x64river\x18\x04 \x01(\x0b\x32\x13.nicfleet.v1.DriverH\x00\x12)\n\x08\x66unction\x18\x05 \x01(\x0b\x32\x15.nicfleet.v1.FunctionH\x00\x42\x06\n\x04\x62ody\"\xc5\x01\n\x06Update\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\'\n\x08manifest\x18\x02 \x01(\x0b\x32\x15.nicfleet.v1.Manifest\x12&\n\x08sections\x18\x03 \x03(\x0b\x32\x14.nicfleet.v1.Section\x12*\n\nmodule_use\x18\x04 \x03(\x0b\x32\x16.nicfleet.v1.ModuleUse\x12,\n\x08observed\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x0b\n\tHeartbeat\"\xaa\x02\n\x0eReportResponse\x12\'\n\x07welcome\x18\x01 \x01(\x0b\x32\x14.nicfleet.v1.WelcomeH\x00\x12\x1f\n\x03\x61\x63k\x18\x02 \x01(\x0b\x32\x10.nicfleet.v1.AckH\x00\x12%\n\x06resend\x18\x03 \x01(\x0b\x32\x13.nicfleet.v1.ResendH\x00\x12\'\n\x07refused\x18\x04 \x01(\x0b\x32\x14.nicfleet.v1.RefusedH\x00\x12,\n\nnot_leader\x18\x05 \x01(\x0b\x32\x16.nicfleet.v1.NotLeaderH\x00\x12#\n\x05probe\x18\x06 \x01(\x0b\x32\x12.nicfleet.v1.ProbeH\x00\x12#\n\x05renew\x18\x07 \x01(\x0b\x32\x12.nicfleet.v1.RenewH\x00\x42\x06\n\x04kind\"5\n\x07Welcome\x12\x0f\n\x07missing\x18\x01 \x03(\t\x12\x19\n\x11heartbeat_seconds\x18\x02 \x01(\r\"\x17\n\x03\x41\x63k\x12\x10\n\x08sequence\x18\x01 \x01(\x04\"\x1a\n\x06Resend\x12\x10\n\x08sections\x18\x01 \x03(\t\"F\n\x07Refused\x12*\n\x06reason\x18\x01 \x01(\x0e\x32\x1a.nicfleet.v1.RefusalReason\x12\x0f\n\x07message\x18\x02 \x01(\t\"\x1c\n\tNotLeader\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\"\x07\n\x05Probe\"\x07\n\x05Renew*\xd4\x01\n\rRefusalReason\x12\x1e\n\x1aREFUSAL_REASON_UNSPECIFIED\x10\x00\x12\x1d\n\x19REFUSAL_REASON_NODE_TAKEN\x10\x01\x12\x1c\n\x18REFUSAL_REASON_MALFORMED\x10\x02\x12\x1b\n\x17REFUSAL_REASON_PROTOCOL\x10\x03\x12$\n REFUSAL_REASON_IDENTITY_UNPROVEN\x10\x04\x12#\n\x1fREFUSAL_REASON_IDENTITY_FOREIGN\x10\x05\x32N\n\x05\x46leet\x12\x45\n\x06Report\x12\x1a.nicfleet.v1.ReportRequest\x1a\x1b.nicfleet.v1.ReportResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'nicfleet.v1.fleet_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_REFUSALREASON']._serialized_start=1404
-  _globals['_REFUSALREASON']._serialized_end=1541
+  _globals['_REFUSALREASON']._serialized_start=1450
+  _globals['_REFUSALREASON']._serialized_end=1662
   _globals['_REPORTREQUEST']._serialized_start=103
   _globals['_REPORTREQUEST']._serialized_end=247
   _globals['_HELLO']._serialized_start=250
@@ -50,19 +50,21 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_HEARTBEAT']._serialized_start=907
   _globals['_HEARTBEAT']._serialized_end=918
   _globals['_REPORTRESPONSE']._serialized_start=921
-  _globals['_REPORTRESPONSE']._serialized_end=1182
-  _globals['_WELCOME']._serialized_start=1184
-  _globals['_WELCOME']._serialized_end=1237
-  _globals['_ACK']._serialized_start=1239
-  _globals['_ACK']._serialized_end=1262
-  _globals['_RESEND']._serialized_start=1264
-  _globals['_RESEND']._serialized_end=1290
-  _globals['_REFUSED']._serialized_start=1292
-  _globals['_REFUSED']._serialized_end=1362
-  _globals['_NOTLEADER']._serialized_start=1364
-  _globals['_NOTLEADER']._serialized_end=1392
-  _globals['_PROBE']._serialized_start=1394
-  _globals['_PROBE']._serialized_end=1401
-  _globals['_FLEET']._serialized_start=1543
-  _globals['_FLEET']._serialized_end=1621
+  _globals['_REPORTRESPONSE']._serialized_end=1219
+  _globals['_WELCOME']._serialized_start=1221
+  _globals['_WELCOME']._serialized_end=1274
+  _globals['_ACK']._serialized_start=1276
+  _globals['_ACK']._serialized_end=1299
+  _globals['_RESEND']._serialized_start=1301
+  _globals['_RESEND']._serialized_end=1327
+  _globals['_REFUSED']._serialized_start=1329
+  _globals['_REFUSED']._serialized_end=1399
+  _globals['_NOTLEADER']._serialized_start=1401
+  _globals['_NOTLEADER']._serialized_end=1429
+  _globals['_PROBE']._serialized_start=1431
+  _globals['_PROBE']._serialized_end=1438
+  _globals['_RENEW']._serialized_start=1440
+  _globals['_RENEW']._serialized_end=1447
+  _globals['_FLEET']._serialized_start=1664
+  _globals['_FLEET']._serialized_end=1742
 # @@protoc_insertion_point(module_scope)

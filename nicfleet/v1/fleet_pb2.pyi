@@ -10,6 +10,10 @@ The service that agents call: one stream per agent, what changed and nothing els
                                   <-      Ack(sequence) | Resend(sections)
   Heartbeat                       ->
                                   <-      Probe, when another agent claims the node: answer with Heartbeat
+                                  <-      Renew, when the agent's token ends soon: open the next stream
+
+Over TLS an agent shows, as metadata of the call, `authorization: Bearer TOKEN`: the token of its pod, made for
+audience "nicfleet-coordinator". It speaks for the node that this token names and for no other.
 """
 
 from collections import abc as _abc
@@ -43,6 +47,10 @@ class _RefusalReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Refusal
     """A message broke a bound or made no sense."""
     REFUSAL_REASON_PROTOCOL: _RefusalReason.ValueType  # 3
     """The protocol version is not spoken here."""
+    REFUSAL_REASON_IDENTITY_UNPROVEN: _RefusalReason.ValueType  # 4
+    """No token was shown, or one that the API server does not take. The call ends with UNAUTHENTICATED."""
+    REFUSAL_REASON_IDENTITY_FOREIGN: _RefusalReason.ValueType  # 5
+    """The token is good, and not of an agent on this node. The call ends with PERMISSION_DENIED."""
 
 class RefusalReason(_RefusalReason, metaclass=_RefusalReasonEnumTypeWrapper): ...
 
@@ -53,6 +61,10 @@ REFUSAL_REASON_MALFORMED: RefusalReason.ValueType  # 2
 """A message broke a bound or made no sense."""
 REFUSAL_REASON_PROTOCOL: RefusalReason.ValueType  # 3
 """The protocol version is not spoken here."""
+REFUSAL_REASON_IDENTITY_UNPROVEN: RefusalReason.ValueType  # 4
+"""No token was shown, or one that the API server does not take. The call ends with UNAUTHENTICATED."""
+REFUSAL_REASON_IDENTITY_FOREIGN: RefusalReason.ValueType  # 5
+"""The token is good, and not of an agent on this node. The call ends with PERMISSION_DENIED."""
 Global___RefusalReason: _TypeAlias = RefusalReason  # noqa: Y015
 
 @_typing.final
@@ -281,6 +293,7 @@ class ReportResponse(_message.Message):
     REFUSED_FIELD_NUMBER: _builtins.int
     NOT_LEADER_FIELD_NUMBER: _builtins.int
     PROBE_FIELD_NUMBER: _builtins.int
+    RENEW_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def welcome(self) -> Global___Welcome: ...
     @_builtins.property
@@ -293,6 +306,8 @@ class ReportResponse(_message.Message):
     def not_leader(self) -> Global___NotLeader: ...
     @_builtins.property
     def probe(self) -> Global___Probe: ...
+    @_builtins.property
+    def renew(self) -> Global___Renew: ...
     def __init__(
         self,
         *,
@@ -302,12 +317,13 @@ class ReportResponse(_message.Message):
         refused: Global___Refused | None = ...,
         not_leader: Global___NotLeader | None = ...,
         probe: Global___Probe | None = ...,
+        renew: Global___Renew | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "kind", b"kind", "not_leader", b"not_leader", "probe", b"probe", "refused", b"refused", "resend", b"resend", "welcome", b"welcome"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "kind", b"kind", "not_leader", b"not_leader", "probe", b"probe", "refused", b"refused", "renew", b"renew", "resend", b"resend", "welcome", b"welcome"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "kind", b"kind", "not_leader", b"not_leader", "probe", b"probe", "refused", b"refused", "resend", b"resend", "welcome", b"welcome"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "kind", b"kind", "not_leader", b"not_leader", "probe", b"probe", "refused", b"refused", "renew", b"renew", "resend", b"resend", "welcome", b"welcome"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["welcome", "ack", "resend", "refused", "not_leader", "probe"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["welcome", "ack", "resend", "refused", "not_leader", "probe", "renew"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -446,3 +462,22 @@ class Probe(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Probe: _TypeAlias = Probe  # noqa: Y015
+
+@_typing.final
+class Renew(_message.Message):
+    """The token that this stream began with ends soon. Open the next stream, with the newest token, while this one lasts:
+    it takes over, and nobody is silent in between.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Renew: _TypeAlias = Renew  # noqa: Y015

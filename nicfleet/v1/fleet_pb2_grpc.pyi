@@ -10,6 +10,10 @@ The service that agents call: one stream per agent, what changed and nothing els
                                   <-      Ack(sequence) | Resend(sections)
   Heartbeat                       ->
                                   <-      Probe, when another agent claims the node: answer with Heartbeat
+                                  <-      Renew, when the agent's token ends soon: open the next stream
+
+Over TLS an agent shows, as metadata of the call, `authorization: Bearer TOKEN`: the token of its pod, made for
+audience "nicfleet-coordinator". It speaks for the node that this token names and for no other.
 """
 
 from collections import abc as _abc

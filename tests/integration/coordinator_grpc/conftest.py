@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from time import monotonic
 from typing import Any
 
 import grpc
@@ -12,6 +13,7 @@ import pytest
 
 from coordinator.fleet.fleet import Connection, Fleet
 from coordinator.fleet.identity import Identity
+from coordinator.fleet.refusals import Refusals
 from coordinator.fleet.server import Server, serve
 from coordinator.fleet.views import FleetView, LabelStatus, PolicyStatus
 from nicfleet.inventory import Inventory, NodeName
@@ -108,7 +110,7 @@ async def running() -> AsyncIterator[Coordinator]:
     fleet = Fleet(now, on_change)
     view = FleetView(fleet, now, labels.get, lambda _, name: policies.get(name))
     fleet.nodes_synced()
-    server = await serve("127.0.0.1:0", fleet, view)
+    server = await serve("127.0.0.1:0", fleet, view, Refusals(monotonic))
     async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
         yield Coordinator(fleet, view, server, channel, labels, policies, changed)
     await server.stop(grace=0)

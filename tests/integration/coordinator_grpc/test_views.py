@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from time import monotonic
 from typing import Any
 
 import grpc
@@ -9,6 +10,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
+from coordinator.fleet.refusals import Refusals
 from coordinator.fleet.server import CannotListen, serve
 from coordinator.fleet.views import LabelStatus, PolicyStatus, StateStatus
 from nicfleet.inventory import NodeName
@@ -191,4 +193,4 @@ async def test_an_address_that_is_taken(coordinator: Coordinator) -> None:
         taken.listen()
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         with pytest.raises(CannotListen, match=f"^cannot listen on {address}: give --grpc-listen a free HOST:PORT"):
-            await serve(address, coordinator.fleet, coordinator.view)
+            await serve(address, coordinator.fleet, coordinator.view, Refusals(monotonic))

@@ -1,0 +1,8 @@
+"""Who speaks: agents by a token that proves their node, people by one that may read the fleet.
+
+claims   what a token says of its end
+rules    what the API server says of a token → whom it proves, or why it is refused
+answers  each question to the API server once at a time, its answer kept for a while
+reviews  the questions
+gate     all of it, as the gRPC side asks
+"""

@@ -1,0 +1,58 @@
+"""Who was refused: counted each time, told once.
+
+A peer that is refused comes back every half a minute, and there may be thousands of them.
+"""
+
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Mapping
+from typing import Final
+from urllib.parse import unquote
+
+from nicfleet.reasons import Reason
+
+REPEAT_SECONDS: Final = 3600.0
+"""Between two lines about the same."""
+_MOST: Final = 4096
+"""Remembered at most; of more, some are told again."""
+
+
+class Refusals:
+    def __init__(self, clock: Callable[[], float]) -> None:
+        """`clock` in seconds; it need not be that of the wall."""
+        self._clock = clock
+        self._counts = Counter[Reason]()
+        self._told: OrderedDict[tuple[Reason, str, str], float] = OrderedDict()
+
+    @property
+    def counts(self) -> Mapping[Reason, int]:
+        """How many there were since the start."""
+        return self._counts
+
+    def count(self, reason: Reason, peer: str, node: str = "") -> bool:
+        """One more, of a peer (an address without its port) that spoke for a node; True when it is to be told."""
+        self._counts[reason] += 1
+        return self.is_news(reason, peer, node)
+
+    def is_news(self, reason: Reason, peer: str, node: str = "") -> bool:
+        """The same without counting, for what is no refusal."""
+        key, now = (reason, peer, node), self._clock()
+        told = self._told.get(key)
+        if told is not None and now - told < REPEAT_SECONDS:
+            return False
+        self._told[key] = now
+        self._told.move_to_end(key)
+        if len(self._told) > _MOST:
+            self._told.popitem(last=False)
+        return True
+
+
+def host_of(peer: str) -> str:
+    """The address of a peer, as gRPC names it ("ipv4:10.0.0.1:4321", "ipv6:%5B::1%5D:4321"), without its port."""
+    family, _, address = unquote(peer).partition(":")
+    return address.rpartition(":")[0].strip("[]") if family in ("ipv4", "ipv6") else peer
+
+
+def is_loopback(peer: str) -> bool:
+    """Whether it speaks from within the coordinator's own network namespace, as kubectl's port-forward does."""
+    host = host_of(peer)
+    return host == "::1" or host.startswith(("127.", "::ffff:127."))
