@@ -3,6 +3,7 @@
 import argparse
 import re
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from typing import Final, NoReturn
 
 PREFIX: Final = "NICFLEET_"
@@ -23,6 +24,8 @@ class Flags:
 
     def __init__(self, program: str, description: str, environment: Mapping[str, str]) -> None:
         self._parser = _Parser(prog=program, description=description, allow_abbrev=False)
+        said = f"{program} {version('nicfleet')}"
+        self._parser.add_argument("--version", action="version", version=said, help="show the version and exit")
         self._environment = environment
 
     def option(self, flag: str, default: str, text: str, variable: str = "") -> None:
@@ -38,7 +41,7 @@ class Flags:
         self._parser.add_argument(flag, action="store_true", default=on, help=f"{text} ({variable})")
 
     def parse(self, arguments: Sequence[str]) -> argparse.Namespace:
-        """Raises InvalidSettings. `--help` prints and exits, as usual."""
+        """Raises InvalidSettings. `--help` and `--version` print and exit, as usual."""
         return self._parser.parse_args(arguments)
 
 

@@ -133,7 +133,7 @@ def test_make_targets_exist(page: Path) -> None:
 def test_every_flag_is_explained_with_its_variable(program: str) -> None:
     command = [sys.executable, "-m", program, "--help"]
     said = " ".join(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split())
-    flags = re.findall(r"(--[a-z-]+) [^()]*\(([A-Z_]+)[;)]", said.partition("message and exit")[2])
+    flags = re.findall(r"(--[a-z-]+) [^()]*\(([A-Z_]+)[;)]", said.partition("the version and exit")[2])
     _, _, after = (REPOSITORY / "docs/reference/flags.md").read_text().partition(f"## nicfleet-{program}\n")
     explained = re.findall(r"^\| `(--[a-z-]+)` \| `([A-Z_]+)` ", after.partition("\n## ")[0], re.MULTILINE)
     assert flags
