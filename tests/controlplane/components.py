@@ -101,6 +101,7 @@ def _apiserver(site: Site) -> Sequence[str]:
         "--service-cluster-ip-range=10.0.0.0/24",
         "--allow-privileged=true",
         "--authorization-mode=RBAC",
+        "--kubelet-preferred-address-types=InternalIP",  # nobody here knows nodes by their names
         f"--token-auth-file={site.token_file}",
         "--service-account-issuer=https://kubernetes.default.svc",
         f"--service-account-key-file={site.service_account_key}",
