@@ -6,9 +6,9 @@ import os
 import signal
 import sys
 
-from coordinator.admission.certificate import CertificateUnusable
 from coordinator.admission.server import CannotServeWebhook
 from coordinator.app import Coordinator
+from coordinator.certificates.folder import CertificateUnusable
 from coordinator.fleet.server import CannotListen, Server
 from coordinator.http import CannotServe
 from coordinator.kube.client import Kube

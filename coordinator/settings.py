@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from coordinator.certificates.settings import TlsSettings
 from coordinator.labels.rules import Mode
 from nicfleet import names
 from nicfleet.flags import LOG_LEVELS, Flags, InvalidSettings, require_host_port, require_one_of
 
 _DNS_LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_ACCOUNT: Final = re.compile(r"(?=.{1,253}$)[a-z0-9]([-.a-z0-9]*[a-z0-9])?")
 _HERE: Final = Path(__file__).parent
 _YES: Final = frozenset({"true", "t", "1", "yes", "on"})
 _NO: Final = frozenset({"false", "f", "0", "no", "off"})
@@ -28,20 +30,6 @@ class WebhookSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class TlsSettings:
-    """Of the certificate that agents and viewers are shown, in the coordinator's namespace."""
-
-    folder: Path | None
-    """Of `tls.crt`, `tls.key` and `ca.crt`, which somebody else renews; None: the coordinator makes its own."""
-    secret: str
-    """Where it keeps its own."""
-    config_map: str
-    """Where agents find the authority."""
-    service: str
-    """By whose name it is reached."""
-
-
-@dataclass(frozen=True, slots=True)
 class Settings:
     kubeconfig: Path | None
     """None: in a Pod, by its ServiceAccount."""
@@ -50,6 +38,8 @@ class Settings:
     grpc_listen: str
     tls: TlsSettings | None
     """None: plaintext."""
+    agent_account: str
+    """The user name of agents at the API server. In plaintext it counts for nothing."""
     http_listen: str
     label_mode: Mode
     templates: Path
@@ -81,6 +71,7 @@ def read(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
         namespace=given.namespace,
         grpc_listen=require_host_port("--grpc-listen", given.grpc_listen, "0.0.0.0:7444"),
         tls=None if given.insecure else _tls(given),
+        agent_account=_account(given.namespace, given.agent_service_account),
         http_listen=require_host_port("--http-listen", given.http_listen, "0.0.0.0:8080"),
         label_mode=Mode(require_one_of("--labels", given.labels, tuple(Mode))),
         templates=_folder("--templates", given.templates),
@@ -101,6 +92,7 @@ def _flags(environment: Mapping[str, str]) -> Flags:
     flags.option("--kubeconfig", "", "kubeconfig of the cluster; empty: the Pod's own ServiceAccount")
     flags.option("--namespace", names.DEFAULT_NAMESPACE, "namespace of the policy's objects", "POD_NAMESPACE")
     flags.option("--grpc-listen", f"0.0.0.0:{names.COORDINATOR_PORT}", "HOST:PORT for agents and views")
+    flags.option("--agent-service-account", names.AGENT_ACCOUNT, "ServiceAccount of the agents' pods, in --namespace")
     flags.option("--http-listen", f"0.0.0.0:{names.COORDINATOR_HTTP_PORT}", "HOST:PORT for probes and metrics")
     flags.option(
         "--labels", Mode.REPLACE.value, "replace: nicfleet owns the labels; supplement: NFD does, we add what lacks"
@@ -155,6 +147,12 @@ def _webhook(listen: str, folder: str, environment: Mapping[str, str]) -> Webhoo
         certificates=_folder("--webhook-cert-dir", folder),
         skip=environment.get("SKIP_VALIDATIONS") == "true",
     )
+
+
+def _account(namespace: str, name: str) -> str:
+    if not _ACCOUNT.fullmatch(name):
+        raise InvalidSettings(f"--agent-service-account is {name!r}: give the name of a ServiceAccount")
+    return f"system:serviceaccount:{namespace}:{name}"
 
 
 def _templates() -> Path:

@@ -16,9 +16,10 @@ import msgspec
 import pytest
 import yaml
 
-from coordinator.admission.certificate import Certificate, CertificateUnusable
+from coordinator.admission.certificate import Certificate
 from coordinator.admission.review import API_VERSION, Known
 from coordinator.admission.server import LARGEST_BODY, CannotServeWebhook, Webhook, path_of
+from coordinator.certificates.folder import CertificateUnusable
 from coordinator.intake import Intake
 from coordinator.kube.client import Kube, Source
 from coordinator.kube.node_decoding import decode_node

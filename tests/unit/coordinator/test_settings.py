@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from coordinator.certificates.settings import TlsSettings
 from coordinator.labels.rules import Mode
-from coordinator.settings import TlsSettings, WebhookSettings, read
+from coordinator.settings import WebhookSettings, read
 from nicfleet.flags import InvalidSettings
 
 

@@ -1,0 +1,112 @@
+"""When what is made anew. Rules in their order; each is given what the one before left.
+
+     authority made ──── four fifths of its life ────> its successor is made and published
+                                                        │ a day at least, and agents can have it
+     certificates of the old one still trusted <─ a day ─┴─> the successor signs
+
+Whoever trusts the published authorities can so at any moment verify what any coordinator shows.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from coordinator.certificates.issue import Pair, facts, is_signed_by, new_authority, new_server
+from coordinator.certificates.material import Material
+
+OVERLAP: Final = timedelta(days=1)
+"""In which every agent has the new authority: kubelets bring it within minutes."""
+
+_AUTHORITY_LEFT: Final = 1 / 5
+_SERVER_LEFT: Final = 1 / 3
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What is so outside of the Secret."""
+
+    now: datetime
+    names: frozenset[str]
+    """Host names and addresses by which the coordinator is reached."""
+    published: bytes
+    """The authorities that agents are told of."""
+
+
+def renewed(held: Material, situation: Situation) -> Material:
+    """What is to be held; the same when nothing is due."""
+    for rule in RULES:
+        held = rule(held, situation)
+    return held
+
+
+def authority_there(held: Material, situation: Situation) -> Material:
+    """There must be one that signs. Without one, nobody who trusts the former is helped by waiting."""
+    if held.authority is not None and not _expired(held.authority, situation):
+        return held
+    if held.coming is not None and not _expired(held.coming, situation):
+        return replace(held, authority=held.coming, coming=None)
+    return replace(held, authority=new_authority(situation.now), coming=None)
+
+
+def successor_made(held: Material, situation: Situation) -> Material:
+    """In good time before the authority expires."""
+    assert held.authority is not None
+    if held.coming is None and _due(held.authority, _AUTHORITY_LEFT, situation):
+        return replace(held, coming=new_authority(situation.now))
+    return held
+
+
+def successor_signs(held: Material, situation: Situation) -> Material:
+    """Once all had the time to learn of it."""
+    assert held.authority is not None
+    if held.coming is None or not _long_ago(held.coming.certificate, situation):
+        return held
+    if held.coming.certificate.strip() not in situation.published:
+        return held  # it was made, but could not be published
+    return replace(held, authority=held.coming, coming=None, past=held.authority.certificate)
+
+
+def server_certified(held: Material, situation: Situation) -> Material:
+    """For the names by which it is reached, by the authority that signs, and not soon to expire."""
+    assert held.authority is not None
+    server = held.server
+    if (
+        server is not None
+        and is_signed_by(server.certificate, held.authority.certificate)
+        and situation.names <= facts(server.certificate).names
+        and not _due(server, _SERVER_LEFT, situation)
+    ):
+        return held
+    return replace(held, server=new_server(held.authority, sorted(situation.names), situation.now))
+
+
+def past_forgotten(held: Material, situation: Situation) -> Material:
+    """When no coordinator shows any more what it signed."""
+    assert held.server is not None
+    if held.past is not None and _long_ago(held.server.certificate, situation):
+        return replace(held, past=None)
+    return held
+
+
+RULES: Final[tuple[Callable[[Material, Situation], Material], ...]] = (
+    authority_there,
+    successor_made,
+    successor_signs,
+    server_certified,
+    past_forgotten,
+)
+
+
+def _expired(pair: Pair, situation: Situation) -> bool:
+    return situation.now >= facts(pair.certificate).expires
+
+
+def _due(pair: Pair, left: float, situation: Situation) -> bool:
+    """Whether no more than this part of its life is left."""
+    told = facts(pair.certificate)
+    return situation.now >= told.expires - (told.expires - told.made) * left
+
+
+def _long_ago(certificate: bytes, situation: Situation) -> bool:
+    return situation.now - facts(certificate).made >= OVERLAP

@@ -1,0 +1,102 @@
+"""The Secret that keeps what is ours, and the ConfigMap that tells agents whom to trust. Both are there, if empty."""
+
+import logging
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from coordinator.certificates.material import Material, from_secret, to_secret
+from coordinator.kube.client import Kube
+from coordinator.kube.errors import NotFound
+from coordinator.kube.objects import CONFIG_MAP, SECRET, Obj, Ref
+from nicfleet.names import CERTIFICATES_MANAGER
+
+log = logging.getLogger(__name__)
+
+KEY: Final = "ca.crt"
+"""In the ConfigMap; as kube-root-ca.crt has it."""
+
+
+class ObjectMissing(RuntimeError):
+    """Secret or ConfigMap is not there; the sentence says how to make it."""
+
+
+class _Metadata(msgspec.Struct, frozen=True, rename="camel"):
+    resource_version: str
+
+
+class _Object(msgspec.Struct, frozen=True):
+    metadata: _Metadata
+    data: dict[str, str] | None = None
+
+
+_decode = msgspec.json.Decoder(_Object).decode
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What the Secret has, and which edition of it that is."""
+
+    material: Material
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What the ConfigMap has, and which edition of it that is."""
+
+    authorities: bytes
+    version: str
+
+
+class Publication:
+    """The ConfigMap."""
+
+    def __init__(self, kube: Kube, namespace: str, name: str) -> None:
+        self._kube = kube
+        self._ref = Ref(CONFIG_MAP.kind, namespace, name)
+
+    async def read(self) -> Published:
+        """Raises KubeError and ObjectMissing."""
+        found = await _read(self._kube, self._ref)
+        return Published((found.data or {}).get(KEY, "").encode(), found.metadata.resource_version)
+
+    async def publish(self, authorities: bytes, published: Published) -> None:
+        """Write it, unless that is what is published. Raises KubeError; Conflict when that is not the newest."""
+        if authorities == published.authorities:
+            return
+        await _write(self._kube, self._ref, {"data": {KEY: authorities.decode()}}, published.version)
+        log.info("authority published", extra={"config_map": str(self._ref)})
+
+
+class Store:
+    """The Secret."""
+
+    def __init__(self, kube: Kube, namespace: str, name: str) -> None:
+        self._kube = kube
+        self._ref = Ref(SECRET.kind, namespace, name)
+
+    async def read(self) -> Kept:
+        """Raises KubeError and ObjectMissing."""
+        found = await _read(self._kube, self._ref)
+        return Kept(from_secret(found.data or {}), found.metadata.resource_version)
+
+    async def keep(self, material: Material, kept: Kept) -> None:
+        """Write it in the place of what is kept. Raises KubeError; Conflict when that is not the newest."""
+        await _write(self._kube, self._ref, {"data": to_secret(material)}, kept.version)
+
+
+async def _read(kube: Kube, ref: Ref) -> _Object:
+    try:
+        return _decode(await kube.get(ref))
+    except NotFound as error:
+        kind = "secret generic" if ref.kind == SECRET.kind else "configmap"
+        raise ObjectMissing(
+            f"{ref} is not there, which the coordinator fills but does not make: "
+            f"kubectl create {kind} {ref.name} -n {ref.namespace}"
+        ) from error
+
+
+async def _write(kube: Kube, ref: Ref, patch: Obj, version: str) -> None:
+    await kube.merge_patch(ref, {**patch, "metadata": {"resourceVersion": version}}, manager=CERTIFICATES_MANAGER)
