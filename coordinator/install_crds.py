@@ -8,7 +8,7 @@ not know, or another product's: NetworkAttachmentDefinition is multus', and one 
 import argparse
 import asyncio
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +17,7 @@ import msgspec
 import yaml
 
 from coordinator.crd import definitions
+from coordinator.crd_parts import parts, shown
 from coordinator.kube.client import Kube
 from coordinator.kube.errors import KubeError, NotFound
 from coordinator.kube.objects import ref_of
@@ -86,31 +87,10 @@ def judge(raw: bytes, desired: Crd) -> Result | None:
         if outcome is not None and outcome.action is Action.REFUSED and outcome.finding is not None:
             return Result(name, "failed", outcome.finding.message)
         return Result(name, "left alone", f"it is of {live.holder} and serves what is needed")
-    unknown = sorted(_parts(msgspec.json.decode(raw)) - _parts(desired))
+    unknown = parts(msgspec.json.decode(raw)) - parts(desired)
     if unknown:
-        return Result(name, "left alone", f"it is newer: this version does not know {_shown(unknown)}")
+        return Result(name, "left alone", f"it is newer: this version does not know {shown(unknown)}")
     return None
-
-
-def _parts(crd: Crd) -> frozenset[str]:
-    """Served versions, and the fields of each, as `v1: spec.config`."""
-    served = [version for version in crd["spec"]["versions"] if version["served"]]
-    fields = (f"{v['name']}: {field}" for v in served for field in _fields(v["schema"]["openAPIV3Schema"]))
-    return frozenset((*(version["name"] for version in served), *fields))
-
-
-def _fields(schema: Mapping[str, Any], path: str = "") -> Iterator[str]:
-    for name, child in schema.get("properties", {}).items():
-        here = f"{path}.{name}" if path else name
-        yield here
-        yield from _fields(child, here)
-    for part in ("items", "additionalProperties"):
-        if isinstance(child := schema.get(part), Mapping):
-            yield from _fields(child, f"{path}[]")
-
-
-def _shown(parts: Sequence[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{parts[0]} and {len(parts) - 1} more"
 
 
 def read(folder: Path) -> list[Crd]:

@@ -6,9 +6,12 @@ from typing import Any, Final
 
 import msgspec
 
+from coordinator.crd import definitions
+from coordinator.crd_parts import parts, shown
 from coordinator.kube.client import Kube
 from coordinator.kube.errors import KubeError, NotFound
 from coordinator.kube.objects import Ref, Resource
+from nicfleet.names import API_GROUP
 
 log = logging.getLogger(__name__)
 
@@ -16,11 +19,14 @@ RETRY_SECONDS: Final = 2.0
 
 
 class CrdUnusable(RuntimeError):
-    """A CRD is absent or too old; the sentence names it and the command that helps."""
+    """A CRD is absent or too old; the sentence names it and the commands that help."""
 
 
 async def require_crd(kube: Kube, resource: Resource, field: str) -> None:
-    """Wait until the API server answers; raise CrdUnusable unless it has the CRD, with that field in its status."""
+    """Wait until the API server answers; raise CrdUnusable unless it has the CRD, and with every field of ours.
+
+    The API server forgets what a user writes into a field that its CRD lacks, and what we write into such a status.
+    """
     ref = Ref("CustomResourceDefinition", "", f"{resource.plural}.{resource.group}")
     try:
         crd = msgspec.json.decode(await _answer(kube, ref))
@@ -28,9 +34,14 @@ async def require_crd(kube: Kube, resource: Resource, field: str) -> None:
         raise CrdUnusable(f"{ref} is not installed: {_HELP}") from error
     if not _has(field, crd, resource.version):
         raise CrdUnusable(f"{ref} is too old, its {resource.version} has no status.{field}: {_HELP}")
+    if missing := parts(definitions()[f"{API_GROUP}_{resource.plural}.yaml"]) - parts(crd):
+        raise CrdUnusable(f"{ref} is too old, it has no {shown(missing)}: {_HELP}")
 
 
-_HELP: Final = "kubectl apply --server-side -f deploy/crds"
+_HELP: Final = (
+    "helm upgrade brings it in step where upgradeCRDs is on; without Helm, run python -m coordinator.install_crds or "
+    "kubectl apply --server-side -f deploy/crds"
+)
 
 
 async def _answer(kube: Kube, ref: Ref) -> bytes:

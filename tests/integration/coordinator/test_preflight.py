@@ -20,6 +20,10 @@ from tests.integration.coordinator.proxy import Answer, proxied
 OURS = Path(__file__).parents[3] / "deploy/crds/mellanox.com_nicclusterpolicies.yaml"
 RESOURCE = Resource("NicClusterPolicy", "preflight.test", "v1alpha1", "nicclusterpolicies", namespaced=False)
 NAME = "nicclusterpolicies.preflight.test"
+HELP = (
+    "helm upgrade brings it in step where upgradeCRDs is on; without Helm, run python -m coordinator.install_crds or "
+    "kubectl apply --server-side -f deploy/crds"
+)
 
 
 @pytest.fixture
@@ -38,8 +42,8 @@ async def test_the_crd_of_this_version_will_do(cluster: ControlPlane, kube: Kube
     await require_crd(kube, RESOURCE, "conditions")
 
 
-async def test_an_absent_crd_is_named_with_the_command_that_installs_it(kube: Kube) -> None:
-    with pytest.raises(CrdUnusable, match=rf"{NAME} is not installed: kubectl apply --server-side -f deploy/crds"):
+async def test_an_absent_crd_is_named_with_the_commands_that_install_it(kube: Kube) -> None:
+    with pytest.raises(CrdUnusable, match=rf"{NAME} is not installed: {HELP}"):
         await require_crd(kube, RESOURCE, "conditions")
 
 
@@ -49,8 +53,27 @@ async def test_a_crd_of_before_conditions_is_too_old(cluster: ControlPlane, kube
     version["additionalPrinterColumns"] = []
     cluster.apply(crd)
 
-    with pytest.raises(CrdUnusable, match=rf"{NAME} is too old, its v1alpha1 has no status.conditions: kubectl apply"):
+    with pytest.raises(CrdUnusable, match=rf"{NAME} is too old, its v1alpha1 has no status.conditions: {HELP}"):
         await require_crd(kube, RESOURCE, "conditions")
+
+
+async def test_a_crd_that_would_forget_what_users_write_is_too_old(
+    cluster: ControlPlane, kube: Kube, crd: dict[str, Any]
+) -> None:
+    (version,) = crd["spec"]["versions"]
+    del version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["nvIpam"]["properties"]["version"]
+    cluster.apply(crd)
+
+    with pytest.raises(CrdUnusable, match=rf"{NAME} is too old, it has no v1alpha1: spec.nvIpam.version: {HELP}"):
+        await require_crd(kube, RESOURCE, "conditions")
+
+
+async def test_a_newer_crd_will_do(cluster: ControlPlane, kube: Kube, crd: dict[str, Any]) -> None:
+    (version,) = crd["spec"]["versions"]
+    version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["tomorrow"] = {"type": "string"}
+    cluster.apply(crd)
+
+    await require_crd(kube, RESOURCE, "conditions")
 
 
 REFUSALS = [
