@@ -3,16 +3,23 @@
 import asyncio
 import logging
 import os
+import platform
 import signal
 import sys
+import uuid
+from random import Random
 
 from coordinator.admission.server import CannotServeWebhook
-from coordinator.app import Coordinator
+from coordinator.app import Coordinator, LeadershipLost
 from coordinator.certificates.folder import CertificateUnusable
 from coordinator.fleet.server import CannotListen, Server
 from coordinator.http import CannotServe
 from coordinator.kube.client import Kube
+from coordinator.kube.permit import ALWAYS
 from coordinator.kube.session import ConfigurationError
+from coordinator.leadership.election import Election
+from coordinator.leadership.lease import Candidate
+from coordinator.leadership.tenure import Tenure
 from coordinator.preflight import CrdUnusable
 from coordinator.settings import Settings, read
 from nicfleet import logs
@@ -24,7 +31,10 @@ _CANNOT_BEGIN = (CannotListen, CannotServe, CannotServeWebhook, CertificateUnusa
 
 
 def main() -> None:
-    """Run until a signal; exit 2 for wrong settings, 1 when the coordinator cannot begin, each with one sentence."""
+    """Run until a signal; exit 2 for wrong settings, 1 when the coordinator cannot begin, each with one sentence.
+
+    Exit 1 also when another coordinator leads in the place of this one: what this one knows is not to be used again.
+    """
     try:
         settings = read(sys.argv[1:], os.environ)
     except InvalidSettings as error:
@@ -32,13 +42,19 @@ def main() -> None:
     logs.configure(settings.log_level)
     try:
         asyncio.run(_run(settings))
+    except LeadershipLost as lost:
+        log.warning("leadership lost", extra={"why": str(lost)})
+        sys.exit(1)
     except (*_CANNOT_BEGIN, OSError) as error:
         sys.exit(_said(error, 1))
 
 
 async def _run(settings: Settings) -> None:
-    kube = await Kube.connect(settings.kubeconfig)
-    work = asyncio.create_task(Coordinator(kube, settings).run(_started))
+    tenure = Tenure() if settings.election is not None else None
+    kube = await Kube.connect(settings.kubeconfig, permit=tenure or ALWAYS)
+    always = await Kube.connect(settings.kubeconfig)
+    election = _election(always, settings, tenure) if tenure is not None else None
+    work = asyncio.create_task(Coordinator(kube, always, settings, election).run(_started))
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(signum, work.cancel)
@@ -48,6 +64,15 @@ async def _run(settings: Settings) -> None:
         log.info("stopped")
     finally:
         await kube.close()
+        await always.close()
+
+
+def _election(kube: Kube, settings: Settings, tenure: Tenure) -> Election:
+    assert settings.election is not None
+    pod = settings.election.pod or platform.node()
+    # A container that starts anew has the same Pod: it must not take itself for the one before.
+    candidate = Candidate(f"{pod}_{uuid.uuid4()}", settings.election.address)
+    return Election(kube, settings.namespace, candidate, tenure, Random())
 
 
 def _started(server: Server) -> None:

@@ -1,159 +1,91 @@
-"""The coordinator, put together: which part hears of what, and who does the work.
+"""The coordinator, put together: what every one of several does, and when one of them leads.
 
-watches ─┬─> fleet <── agents' streams        a change of a node  ─> its labels   (urgent when hardware changed)
-             └─> stores                            a change that matters ─> the policy (several at once: one pass)
+every one   serves gRPC, probes, metrics and the admission webhook, and takes part in the election
+the leader  hears the agents and writes labels, objects and statuses: leader.py
+
+A process leads once, and ends when it has lost the lease: what it knew of the fleet is not to be true any more. Its
+container starts anew at once and stands by, however long the API server is away.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
-from functools import partial
 from random import Random
-from typing import Any, Final, NamedTuple
+from typing import Final
 
-import msgspec
-
-from coordinator.admission.review import Known
 from coordinator.admission.server import Webhook
-from coordinator.config_maps import ConfigMaps
-from coordinator.configuration_pods import ConfigurationPods
-from coordinator.driver_pods import DriverPods
-from coordinator.fleet.finding_log import FindingLog
-from coordinator.fleet.fleet import Fleet, Snapshot
+from coordinator.authentication.gate import Gate
+from coordinator.certificates.keeper import Certificates
+from coordinator.certificates.settings import TlsSettings
+from coordinator.certificates.sources import source_of
+from coordinator.fleet.leadership import ALONE, Leadership
 from coordinator.fleet.refusals import Refusals
 from coordinator.fleet.server import CannotListen, Server, serve
-from coordinator.fleet.views import FleetView, LabelStatus
-from coordinator.http import FleetCollector, RefusalCollector, registry, serve_http
-from coordinator.intake import Intake, Policy
-from coordinator.kube.client import Kube, Source
-from coordinator.kube.limiter import Limiter
-from coordinator.kube.node_decoding import decode_node
-from coordinator.kube.objects import NETWORKS, NIC_CLUSTER_POLICY, NIC_NODE_POLICY, NODE, Ref
-from coordinator.kube.recorder import EventRecorder
-from coordinator.kube.reflector import Reflector
-from coordinator.labels.labeller import Labeller
-from coordinator.networks.definition import NAD
-from coordinator.networks.watch import Networks, live_nodes
-from coordinator.node_labels import NodeLabels
-from coordinator.node_views import NodeViews
-from coordinator.nodes import KubeNode
-from coordinator.objects.apply import Applier
-from coordinator.objects.index import ObjectIndex
-from coordinator.objects.live import LiveObject
-from coordinator.objects.render import Renderer
-from coordinator.objects.served import ServedPolicy
-from coordinator.openshift import OpenShiftFacts, cni_bin_dir
-from coordinator.plugin_resources import PluginResources
-from coordinator.pod_looks import PodLooks
-from coordinator.policy_status import PolicyStatusWriter
+from coordinator.http import FleetCollector, LeaderCollector, RefusalCollector, registry, serve_http
+from coordinator.kube.client import Kube
+from coordinator.kube.objects import NETWORKS, NIC_CLUSTER_POLICY, NIC_NODE_POLICY
+from coordinator.leader import Leader
+from coordinator.leadership.election import Election
 from coordinator.preflight import require_crd
-from coordinator.queue import WorkQueue
-from coordinator.reconcile import Deps, Reconciler
-from coordinator.registry.lookups import Lookups
 from coordinator.settings import Settings, WebhookSettings
-from coordinator.states import STATES
-from coordinator.states.cluster import Cluster
-from coordinator.states.ofed_images import looked_up
-from coordinator.verdicts.readiness import Level
-from coordinator.verdicts.view import NodeView
-from coordinator.world import Wishes
-from nicfleet.inventory import NodeName
-from nicfleet.names import NIC_LABEL, POLICY_NAME
 
 log = logging.getLogger(__name__)
 
-POLICY_DELAY: Final = 0.1
-"""Seconds in which causes for a pass are merged into one."""
-
-POLICY_DELAY_MOST: Final = 5.0
-_REST: Final = 3.0
-"""Times the cost of a pass: so much of the time at least is left to labels and agents."""
-
-LABEL_WORKERS: Final = 16
-"""As many as the limiter ever lets write at once."""
-
 HEALTH_SECONDS: Final = 1.0
 
-
-class Key(NamedTuple):
-    """Something to look at: a Node's labels, a network, or all policies."""
-
-    kind: str
-    name: str = ""
+STOP_SECONDS: Final = 2.0
+"""For the writes that are under way when the coordinator is told to stop."""
+_GRACE_SECONDS: Final = 0.5
+"""For calls that are under way then. Agents' streams never end by themselves."""
 
 
-_PASS: Final = Key("policies")
+class LeadershipLost(RuntimeError):
+    """This coordinator has led and does not any more; the text says why."""
 
 
 class Coordinator:
     """Owns every part and its lifetime."""
 
-    def __init__(self, kube: Kube, settings: Settings) -> None:
-        random = Random()
+    def __init__(self, kube: Kube, always: Kube, settings: Settings, election: Election | None) -> None:
+        """`kube` writes only while this coordinator leads, `always` at any time. Without an election it leads."""
         self._kube = kube
+        self._always = always
         self._settings = settings
-        self._queue = WorkQueue[Key](random)
-        self._fleet = Fleet(_now, self._node_changed)
+        self._election = election
+        self._leadership: Leadership = election or ALONE
         self._refusals = Refusals(time.monotonic)
-        self._nodes = Reflector(kube, Source(NODE), decode_node, self._kube_node_changed, random)
-        self._policies: Mapping[str, Reflector[Policy]] = {
-            resource.kind: Reflector(
-                kube, Source(resource), msgspec.json.decode, partial(self._policy_changed, resource.kind), random
-            )
-            for resource in (NIC_CLUSTER_POLICY, NIC_NODE_POLICY)
-        }
-        self._index = ObjectIndex(kube, self._object_changed, random)
-        self._limiter = Limiter()
-        self._applier = Applier(kube, self._index, self._limiter)
-        self._events = EventRecorder(kube)
-        self._networks = Networks(
-            kube=kube,
-            index=self._index,
-            applier=self._applier,
-            events=self._events,
-            nodes=partial(live_nodes, self._fleet),
-            settled=lambda: self._fleet.settled(_now()),
-            ask=self._look_at_network,
-            random=random,
-        )
-        self._wishes = Wishes(unknown=True)  # until a pass has looked at the policies
-        self._findings = FindingLog()
-        self._hardware: set[str] = set()  # nodes whose hardware changed since their labels were last looked at
-        self._driver_pods = DriverPods(kube, settings.namespace, self._relabel)
-        self._configuration_pods = ConfigurationPods(kube, settings.namespace, self._relabel)
-        self._labels = NodeLabels(
-            fleet=self._fleet,
-            mode=settings.label_mode,
-            wishes=lambda: self._wishes,
-            driver_pod=self._driver_pods.on,
-            configuration_pod=self._configuration_pods.on,
-            clock=_now,
-        )
-        self._config_maps = ConfigMaps(kube, settings.namespace, self._reconcile_soon, random)
-        self._openshift = OpenShiftFacts(kube, settings.driver_toolkit, self._reconcile_soon, random)
-        self._registries = Lookups(
-            kube, settings.namespace, settings.driver_image_poll_minutes, self._reconcile_soon, random
-        )
-        self._node_views = NodeViews(self._nodes, self._view_of)
-        self._labeller = Labeller(kube, self._nodes, self._limiter, self._labels.change)
-        self._reconciler = Reconciler(self._deps(settings))
+        self._gate = Gate(always, settings.agent_account) if settings.tls is not None else None
+        self._certificates = self._make_certificates(settings.tls) if settings.tls is not None else None
+        self._leader = Leader(kube, settings, Random())
         self._webhook = self._make_webhook(settings.webhook) if settings.webhook else None
-        self._view = FleetView(self._fleet, _now, self._label_status, lambda *owner: self._reconciler.status(owner))
 
     async def run(self, started: Callable[[Server], None]) -> None:
         """Serve and work until cancelled.
 
-        Raises CannotListen, CannotServe, CannotServeWebhook or CrdUnusable when it cannot begin.
+        Raises CannotListen, CannotServe, CannotServeWebhook or CrdUnusable when it cannot begin, and LeadershipLost.
         """
         metrics = registry(
-            FleetCollector(self._fleet.snapshots, self._policy_ready), RefusalCollector(self._refusals.counts)
+            FleetCollector(self._leader.fleet.snapshots, self._leader.policy_ready),
+            RefusalCollector(self._refusals.counts),
+            LeaderCollector(lambda: self._leadership.leads),
+            *([self._certificates] if self._certificates is not None else []),
         )
-        web = await serve_http(self._settings.http_listen, metrics, self.unhealthy)
+        web = await serve_http(self._settings.http_listen, metrics, self.unhealthy, self.role)
         try:
-            server = await serve(self._settings.grpc_listen, self._fleet, self._view, self._refusals)
-        except CannotListen:
+            if self._certificates is not None:
+                await self._certificates.obtain()
+            server = await serve(
+                self._settings.grpc_listen,
+                self._leader.fleet,
+                self._leader.view,
+                self._refusals,
+                self._certificates.credentials() if self._certificates is not None else None,
+                leadership=self._leadership,
+            )
+        except (CannotListen, asyncio.CancelledError):
             await web.cleanup()
             raise
         try:
@@ -164,121 +96,62 @@ class Coordinator:
                 await require_crd(self._kube, resource, "reason")
             if self._webhook is not None:
                 await self._webhook.start()
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._nodes.run())
-                for policies in self._policies.values():
-                    group.create_task(policies.run())
-                for part in (self._networks, self._config_maps, self._openshift, self._registries):
-                    group.create_task(part.run())
-                if self._webhook is not None:
-                    group.create_task(self._webhook.run())
-                group.create_task(self._index.run())
-                group.create_task(self._queue.run(self._handle, LABEL_WORKERS))
-                group.create_task(self._announce_sync())
-                group.create_task(self._tell_health(server))
+            await self._work(server)
         finally:
             if self._webhook is not None:
                 await self._webhook.stop()
-            await server.stop(grace=1.0)
+            await server.stop(grace=_GRACE_SECONDS)
             await web.cleanup()
 
     def unhealthy(self) -> str:
         """Why the coordinator cannot speak the truth now; "" when it can."""
-        if not self._kube.reachability.ok:
-            return f"the API server does not answer: {self._kube.reachability.failure or 'not asked yet'}"
-        behind = [r for r in self._reflectors() if not r.synced.is_set() or r.failing_since is not None]
-        if behind:
-            return f"watches are not in sync: {', '.join(sorted(r.source.resource.plural for r in behind))}"
-        return self._webhook.unhealthy() if self._webhook is not None else ""
-
-    # Who hears of what.
-
-    def _node_changed(self, name: NodeName, hardware: bool) -> None:
-        """The fleet knows something new of a node."""
-        self._node_views.changed(name)
-        if hardware:
-            self._hardware.add(name)
-        self._queue.add(Key("Node", name), urgent=hardware)
-        self._view.changed(name)
-        snapshot = self._fleet.snapshot(name)
-        self._findings.tell(name, snapshot.findings if snapshot else ())
-        if snapshot is None or _has_nic(snapshot):
-            self._reconcile_soon()
-            self._networks.nodes_changed()
-
-    def _kube_node_changed(self, name: str, old: KubeNode | None, new: KubeNode | None) -> None:
-        if new is None or (old is not None and old.uid != new.uid):
-            self._fleet.node_gone(NodeName(name))
-        if old is not None and (new is None or old.uid != new.uid):
-            self._labeller.forget(old.uid)
-        self._node_views.changed(name)
-        if new is not None:
-            self._fleet.node_seen(new)
-
-    def _policy_changed(self, kind: str, name: str, old: Policy | None, new: Policy | None) -> None:
-        if old is not None and new is not None and _edition(old) == _edition(new):
-            return
-        if new is None and old is not None and _orphans(old):
-            self._reconciler.orphaned((kind, name))  # its objects are to stay
-        self._queue.add(_PASS)
-
-    def _object_changed(self, ref: Ref, old: LiveObject | None, new: LiveObject | None) -> None:
-        if ref.kind == NAD:
-            self._networks.object_changed(ref, old, new)
+        if self._certificates is not None and (reason := self._certificates.unhealthy()):
+            return reason
+        if self._leadership.leads:
+            reason = self._leader.unhealthy()
         else:
-            self._reconcile_soon()
+            reason = f"it is not known who leads: {trouble}" if (trouble := self._trouble()) else ""
+        return reason or (self._webhook.unhealthy() if self._webhook is not None else "")
 
-    def _look_at_network(self, kind: str, name: str, delay: float) -> None:
-        if delay:
-            self._queue.add_later(Key(kind, name), delay)
-        else:
-            self._queue.add(Key(kind, name))
+    def role(self) -> str:
+        """What it does, for a person who asks whether it is ready."""
+        if self._election is None:
+            return "ok"
+        return "ok, leads" if self._election.leads else f"ok, on standby: {self._election.leader or 'nobody'} leads"
 
-    def _reconcile_soon(self) -> None:
-        self._queue.add_later(_PASS, min(max(POLICY_DELAY, _REST * self._reconciler.cost), POLICY_DELAY_MOST))
+    async def _work(self, server: Server) -> None:
+        """Every coordinator's work, and the leader's when this one is it. Raises LeadershipLost."""
+        lost = ""
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._tell_health(server))]
+            if self._certificates is not None:
+                tasks.append(group.create_task(self._certificates.run()))
+            if self._webhook is not None:
+                tasks += [
+                    group.create_task(self._webhook.run()),
+                    group.create_task(self._leader.watch_policies()),
+                ]
+            if self._election is not None:
+                await self._election.win()
+            tasks.append(group.create_task(self._leader.run(policies=self._webhook is None)))
+            if self._election is not None:
+                lost = await self._keep(self._election)
+                for task in tasks:
+                    task.cancel()
+        if lost:
+            raise LeadershipLost(lost)
 
-    def _wishes_known(self, wishes: Wishes) -> None:
-        if wishes != self._wishes:
-            self._wishes = wishes
-            self._driver_pods.forget()  # what was seen of the pods was held against another driver
-            self._relabel()
-
-    def _relabel(self, nodes: Iterable[str] | None = None) -> None:
-        """Look at the labels of these nodes, or of all."""
-        for name in self._nodes if nodes is None else nodes:
-            self._node_views.changed(name)
-            self._queue.add(Key("Node", name))
-
-    # Who does the work.
-
-    async def _handle(self, key: Key) -> float | None:
-        if key.kind == NODE.kind:
-            return await self._sync_labels(key.name)
-        if not self._in_sync():
-            return POLICY_DELAY
-        return await (self._reconciler.reconcile() if key == _PASS else self._networks.reconcile(*key))
-
-    async def _sync_labels(self, name: str) -> float | None:
-        node = self._nodes.get(name)
-        if node is None or not self._nodes.synced.is_set():
-            self._hardware.discard(name)
-            return None
-        self._node_views.changed(name)  # also when its time to report is over
-        if await self._labeller.sync(name, urgent=name in self._hardware):
-            self._view.changed(NodeName(name))
-        self._hardware.discard(name)
-        return self._labels.settles_in(node)
-
-    async def _announce_sync(self) -> None:
-        """Absence means nothing before every Node has been seen."""
-        await self._nodes.synced.wait()
-        self._fleet.nodes_synced()
-        for policies in self._policies.values():
-            await policies.synced.wait()
-        count = sum(map(len, self._policies.values()))
-        log.info("watches in sync", extra={"nodes": len(self._nodes), "policies": count})
-        self._relabel()
-        self._reconcile_soon()
+    async def _keep(self, election: Election) -> str:
+        """Why it does not lead any more. Told to stop, it lets go of the lease when the last write has ended."""
+        try:
+            return await election.keep()
+        except asyncio.CancelledError:
+            election.tenure.end()
+            with suppress(TimeoutError):  # the lease then lasts as long as the write might
+                async with asyncio.timeout(STOP_SECONDS):
+                    await self._kube.quiet()
+                    await election.release()
+            raise
 
     async def _tell_health(self, server: Server) -> None:
         told = ""
@@ -290,95 +163,15 @@ class Coordinator:
                 told = reason
             await asyncio.sleep(HEALTH_SECONDS)
 
-    # What the parts ask.
+    def _trouble(self) -> str:
+        return self._election.trouble if self._election is not None else ""
+
+    def _make_certificates(self, settings: TlsSettings) -> Certificates:
+        """Also of a coordinator that does not lead: agents ask it who does."""
+        return Certificates(source_of(self._always, self._settings.namespace, settings, _now), _now, Random())
 
     def _make_webhook(self, settings: WebhookSettings) -> Webhook:
-        known = Known(
-            policies=lambda: Intake.of(policy for kind in self._policies.values() for policy in kind.values()).served,
-            nodes=self._nodes.values,
-            openshift=lambda: self._openshift.read() is not None,
-        )
-        return Webhook(settings.listen, settings.certificates, known, skip=settings.skip)
-
-    def _deps(self, settings: Settings) -> Deps:
-        return Deps(
-            policies=self._policies,
-            views=self._node_views,
-            index=self._index,
-            fleet=self._fleet,
-            applier=self._applier,
-            writer=PolicyStatusWriter(
-                self._kube, self._events, lambda kind, answer: self._policies[kind].learn(answer)
-            ),
-            driver_pods=self._driver_pods,
-            configuration_pods=self._configuration_pods,
-            looks=PodLooks(self._kube, self._uid_of),
-            resources=PluginResources(),
-            render=Renderer(settings.templates),
-            cluster=self._cluster,
-            on_wishes=self._wishes_known,
-            clock=_now,
-        )
-
-    def _cluster(self, policies: Sequence[ServedPolicy]) -> Cluster:
-        """What the states of these policies see of the cluster."""
-        settings = self._settings
-        openshift = self._openshift.read()
-        names = {name for policy in policies for state in STATES for name in state.reads(policy.spec, policy.scope)}
-        images = [image for policy in policies if (image := looked_up(policy.spec)) is not None]
-        return Cluster(
-            namespace=settings.namespace,
-            cni_bin_dir=cni_bin_dir(settings.cni_bin_dir, openshift),
-            cni_network_dir=settings.cni_network_dir,
-            ofed_init_image=settings.ofed_init_image,
-            pools=(),
-            openshift=openshift,
-            config_maps=self._config_maps.read(names),
-            driver_tags=self._registries.ask(images),
-        )
-
-    def _in_sync(self) -> bool:
-        """Everything is known that there is, and what kind of cluster it is."""
-        synced = (reflector.synced.is_set() for reflector in self._reflectors())
-        return self._openshift.detected.is_set() and all(synced)
-
-    def _reflectors(self) -> tuple[Reflector[Any], ...]:
-        own: tuple[Reflector[Any], ...] = (self._nodes, *self._policies.values(), self._config_maps.reflector)
-        return (*own, *self._networks.reflectors, *self._index.reflectors)
-
-    def _view_of(self, node: KubeNode) -> NodeView:
-        """With the labels that the Node is about to get: a pass decides by what is known."""
-        snapshot = self._fleet.snapshot(NodeName(node.name))
-        expected = self._labels.expected(node)
-        return NodeView(expected, snapshot.facts, snapshot.live) if snapshot else NodeView(expected)
-
-    def _uid_of(self, ref: Ref) -> str | None:
-        live = self._index.get(ref)
-        return live.uid if live is not None else None
-
-    def _label_status(self, name: NodeName) -> LabelStatus | None:
-        node = self._nodes.get(name)
-        return self._labels.status(node) if node is not None else None
-
-    def _policy_ready(self) -> bool | None:
-        status = self._reconciler.status((NIC_CLUSTER_POLICY.kind, POLICY_NAME))
-        return None if status is None else status.state == Level.READY
-
-
-def _edition(policy: Policy) -> tuple[str, int]:
-    """Two of one generation may still be two: deleted and made anew while a watch was away."""
-    return policy["metadata"]["uid"], policy["metadata"]["generation"]
-
-
-def _orphans(policy: Policy) -> bool:
-    """It is being deleted with `--cascade=orphan`."""
-    return "orphan" in (policy["metadata"].get("finalizers") or ())
-
-
-def _has_nic(snapshot: Snapshot) -> bool:
-    """It has one, or is said to: other nodes cause no passes."""
-    reported = snapshot.facts is not None and snapshot.facts.functions > 0
-    return reported or (snapshot.node is not None and NIC_LABEL in snapshot.node.labels)
+        return Webhook(settings.listen, settings.certificates, self._leader.known, skip=settings.skip)
 
 
 def _now() -> datetime:

@@ -52,6 +52,16 @@ class RefusalCollector(Collector):
         yield refusals
 
 
+class LeaderCollector(Collector):
+    """Which of several coordinators leads."""
+
+    def __init__(self, leads: Callable[[], bool]) -> None:
+        self._leads = leads
+
+    def collect(self) -> Iterator[Metric]:
+        yield GaugeMetricFamily("nicfleet_leader", "1 when this coordinator leads, else 0.", float(self._leads()))
+
+
 def registry(*collectors: Collector) -> CollectorRegistry:
     """A registry of these collectors and the process's own figures."""
     own = CollectorRegistry(auto_describe=False)
@@ -63,9 +73,12 @@ def registry(*collectors: Collector) -> CollectorRegistry:
     return own
 
 
-async def serve_http(listen: str, metrics: CollectorRegistry, unhealthy: Callable[[], str]) -> web.AppRunner:
+async def serve_http(
+    listen: str, metrics: CollectorRegistry, unhealthy: Callable[[], str], role: Callable[[], str]
+) -> web.AppRunner:
     """Serve `/healthz` (the process answers), `/readyz` (503 with `unhealthy()` while that is not empty), `/metrics`.
 
+    `role` is what there is to say when it is ready.
     Raises CannotServe.
     """
 
@@ -74,7 +87,7 @@ async def serve_http(listen: str, metrics: CollectorRegistry, unhealthy: Callabl
 
     async def readyz(_: web.Request) -> web.Response:
         reason = unhealthy()
-        return web.Response(text=f"{reason or 'ok'}\n", status=503 if reason else 200)
+        return web.Response(text=f"{reason or role()}\n", status=503 if reason else 200)
 
     async def scrape(_: web.Request) -> web.Response:
         return web.Response(body=generate_latest(metrics), headers={"Content-Type": _CONTENT_TYPE})

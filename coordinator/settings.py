@@ -16,6 +16,7 @@ _DNS_LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _ACCOUNT: Final = re.compile(r"(?=.{1,253}$)[a-z0-9]([-.a-z0-9]*[a-z0-9])?")
 _HERE: Final = Path(__file__).parent
 _YES: Final = frozenset({"true", "t", "1", "yes", "on"})
+_WILDCARDS: Final = frozenset({"0.0.0.0", "[::]"})
 _NO: Final = frozenset({"false", "f", "0", "no", "off"})
 
 
@@ -30,6 +31,16 @@ class WebhookSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ElectionSettings:
+    """Of one of several coordinators."""
+
+    pod: str
+    """Empty: the machine's name is as good."""
+    address: str
+    """HOST:PORT by which agents reach this one's gRPC side; empty when it is not known."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     kubeconfig: Path | None
     """None: in a Pod, by its ServiceAccount."""
@@ -38,6 +49,8 @@ class Settings:
     grpc_listen: str
     tls: TlsSettings | None
     """None: plaintext."""
+    election: ElectionSettings | None
+    """None: there is no other coordinator."""
     agent_account: str
     """The user name of agents at the API server. In plaintext it counts for nothing."""
     http_listen: str
@@ -71,6 +84,7 @@ def read(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
         namespace=given.namespace,
         grpc_listen=require_host_port("--grpc-listen", given.grpc_listen, "0.0.0.0:7444"),
         tls=None if given.insecure else _tls(given),
+        election=_election(given) if given.leader_elect else None,
         agent_account=_account(given.namespace, given.agent_service_account),
         http_listen=require_host_port("--http-listen", given.http_listen, "0.0.0.0:8080"),
         label_mode=Mode(require_one_of("--labels", given.labels, tuple(Mode))),
@@ -93,6 +107,9 @@ def _flags(environment: Mapping[str, str]) -> Flags:
     flags.option("--namespace", names.DEFAULT_NAMESPACE, "namespace of the policy's objects", "POD_NAMESPACE")
     flags.option("--grpc-listen", f"0.0.0.0:{names.COORDINATOR_PORT}", "HOST:PORT for agents and views")
     flags.option("--agent-service-account", names.AGENT_ACCOUNT, "ServiceAccount of the agents' pods, in --namespace")
+    flags.switch("--leader-elect", "there may be several: only the one that holds the Lease leads")
+    flags.option("--pod-name", "", "with --leader-elect: by what name people know this one", "POD_NAME")
+    flags.option("--pod-ip", "", "with --leader-elect: where agents reach this one; empty: as --grpc-listen", "POD_IP")
     flags.option("--http-listen", f"0.0.0.0:{names.COORDINATOR_HTTP_PORT}", "HOST:PORT for probes and metrics")
     flags.option(
         "--labels", Mode.REPLACE.value, "replace: nicfleet owns the labels; supplement: NFD does, we add what lacks"
@@ -132,6 +149,15 @@ def _tls(given: argparse.Namespace) -> TlsSettings:
         config_map=_object_name("--tls-config-map", given.tls_config_map),
         service=_object_name("--service", given.service),
     )
+
+
+def _election(given: argparse.Namespace) -> ElectionSettings:
+    host, _, port = given.grpc_listen.rpartition(":")
+    if given.pod_ip:
+        host = f"[{given.pod_ip}]" if ":" in given.pod_ip else given.pod_ip
+    elif host in _WILDCARDS:
+        return ElectionSettings(given.pod_name, "")
+    return ElectionSettings(given.pod_name, f"{host}:{port}")
 
 
 def _webhook_listen(environment: Mapping[str, str]) -> str:

@@ -21,6 +21,7 @@ from coordinator.authentication.rules import Agent, objection
 from coordinator.fleet import bounds
 from coordinator.fleet.fleet import Fleet
 from coordinator.fleet.identity import Identity
+from coordinator.fleet.leadership import ALONE, Leadership, OnlyTheLeader
 from coordinator.fleet.refusals import Refusals, host_of
 from coordinator.fleet.sessions import HEARTBEAT_SECONDS, SILENT_SECONDS, Session, Sessions
 from coordinator.fleet.term import Due, Term
@@ -97,12 +98,15 @@ async def serve(
     refusals: Refusals,
     credentials: grpc.ServerCredentials | None = None,
     gate: Gate | None = None,
+    leadership: Leadership = ALONE,
 ) -> Server:
     """Serve agents and people on `listen` (HOST:PORT; port 0: a free one); without credentials in plaintext.
 
     Without a gate everybody may speak for any node and read everything. Raises CannotListen.
     """
-    guards = [] if gate is None else [ViewGuard(gate, refusals, (_VIEW, REFLECTION))]
+    guards: list[grpc.aio.ServerInterceptor] = [OnlyTheLeader(leadership, (_VIEW,))]
+    if gate is not None:
+        guards.insert(0, ViewGuard(gate, refusals, (_VIEW, REFLECTION)))
     server = grpc.aio.server(options=_OPTIONS, interceptors=guards)
     fleet_pb2_grpc.add_FleetServicer_to_server(FleetService(fleet, Sessions(), refusals, gate), server)
     view_pb2_grpc.add_FleetViewServicer_to_server(view, server)

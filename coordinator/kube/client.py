@@ -12,7 +12,7 @@ from coordinator.kube.objects import EVENT, POD, Obj, Ref, Resource, ref_of
 from coordinator.kube.permit import ALWAYS, Permit
 from coordinator.kube.pods import EventNote, decode_events, decode_pods
 from coordinator.kube.session import Session
-from coordinator.kube.transport import COORDINATOR, DEADLINE, JSON, Call, Reachability, Transport
+from coordinator.kube.transport import COORDINATOR, JSON, Call, Reachability, Transport
 from coordinator.kube.watching import ResourceVersion, WatchEvent, watch_events
 from coordinator.workloads import Pod
 
@@ -85,15 +85,14 @@ class Kube:
         context: str | None = None,
         program: str = COORDINATOR,
         *,
-        deadline: float = DEADLINE,
         permit: Permit = ALWAYS,
     ) -> Self:
         """By a kubeconfig, or as the Pod's ServiceAccount without one. Sends nothing yet; raises ConfigurationError.
 
-        `context` is one of the kubeconfig's; None: its current one. `program` is who the API server's log says it was,
-        `deadline` the seconds that a call may take. `permit` is asked before every write, which raises LeaseNotHeld.
+        `context` is one of the kubeconfig's; None: its current one. `program` is who the API server's log says it was.
+        `permit` is asked before every write, which then may raise LeaseNotHeld.
         """
-        return cls(Transport(await Session.open(kubeconfig, context), deadline, program, permit))
+        return cls(Transport(await Session.open(kubeconfig, context), program=program, permit=permit))
 
     async def close(self) -> None:
         await self._transport.close()

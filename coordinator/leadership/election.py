@@ -41,18 +41,19 @@ PATIENCE: Final = 8.0
 
 
 class Election:
-    """One candidate's. `tenure` is the permit of whatever the leader writes."""
+    """One candidate's. `tenure` is the permit of what the leader writes."""
 
     def __init__(
         self,
         kube: Kube,
         namespace: str,
         candidate: Candidate,
+        tenure: Tenure,
         random: Random,
         clock: Clock = BOOT_CLOCK,
         times: Times = TIMES,
     ) -> None:
-        """`kube` is for the Lease alone: it asks for no permit, and waits no longer than `times.answered`."""
+        """`kube` must not ask `tenure` for a permit: without it no lease could be had."""
         self._kube = kube
         self._ref = Ref(LEASE.kind, namespace, NAME)
         self._candidate = candidate
@@ -65,7 +66,7 @@ class Election:
         self._told = ""
         self._elsewhere: str | None = None
         self._news = asyncio.Event()
-        self.tenure = Tenure(clock, times)
+        self.tenure = tenure
         self.leads = False
 
     # The candidate.
@@ -196,8 +197,12 @@ class Election:
         """Whether it was done; else `trouble` tells why, unless somebody was quicker: the next look tells who."""
         self._trouble = ""
         try:
-            await act()
+            async with asyncio.timeout(self._times.answered):
+                await act()
         except Conflict:
+            return False
+        except TimeoutError:
+            self._trouble = f"the API server does not answer (nothing within {self._times.answered:g} s)"
             return False
         except KubeError as error:
             self._trouble = str(error)
