@@ -7,11 +7,11 @@ from typing import Any, Final
 
 import grpc
 
+from cli.access import ToCoordinator
 from cli.plan.documents import Unusable
 from nicfleet import wire
-from nicfleet.flags import is_host_port
+from nicfleet.channel import NotDialled, open_channel, why_unreachable
 from nicfleet.inventory import Inventory
-from nicfleet.transport import CHANNEL_OPTIONS
 from nicfleet.v1 import view_pb2, view_pb2_grpc
 
 SECONDS: Final = 15.0
@@ -30,20 +30,20 @@ class Reports:
     settled: bool
 
 
-async def reports(address: str) -> Reports:
+async def reports(coordinator: ToCoordinator) -> Reports:
     """Of every node that exists. Raises Unusable."""
-    if not is_host_port(address):
-        raise Unusable(f"--coordinator is {address!r}: give HOST:PORT, for example 127.0.0.1:7444")
-    async with grpc.aio.insecure_channel(address, CHANNEL_OPTIONS) as channel:
-        view: Any = view_pb2_grpc.FleetViewStub(channel)
-        try:
+    try:
+        async with open_channel(coordinator.address, coordinator.tls) as channel:
+            view: Any = view_pb2_grpc.FleetViewStub(channel)
             return await _reports(view)
-        except grpc.aio.AioRpcError as error:
-            why = error.details() or error.code().name
-            raise Unusable(
-                f"--coordinator: {address} does not tell of its nodes ({why}): give HOST:PORT of the coordinator's "
-                "gRPC server, for example one that kubectl port-forward makes"
-            ) from error
+    except NotDialled as error:
+        raise Unusable(str(error)) from error
+    except grpc.aio.AioRpcError as error:
+        why = error.details() or error.code().name
+        fix = why_unreachable(why, coordinator.tls) or (
+            "give HOST:PORT of the coordinator's gRPC server, for example one that kubectl port-forward makes"
+        )
+        raise Unusable(f"--coordinator: {coordinator.address} does not tell of its nodes ({why}): {fix}") from error
 
 
 async def _reports(view: Any) -> Reports:

@@ -107,6 +107,28 @@ def plan(
             help="The coordinator's gRPC server, for the inventories of the nodes.",
         ),
     ] = "",
+    ca_file: Annotated[
+        str,
+        typer.Option(
+            metavar="FILE", envvar="NICFLEET_CA_FILE", help="PEM of the authority of the coordinator's certificate."
+        ),
+    ] = "",
+    server_name: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", envvar="NICFLEET_SERVER_NAME", help="Name that certificate is for; else --coordinator's."
+        ),
+    ] = "",
+    token_file: Annotated[
+        str,
+        typer.Option(
+            metavar="FILE", envvar="NICFLEET_TOKEN_FILE", help="Token to show; through a port-forward none is needed."
+        ),
+    ] = "",
+    insecure: Annotated[
+        bool,
+        typer.Option("--insecure", metavar=NO_VALUE, envvar="NICFLEET_INSECURE", help="Plaintext to the coordinator."),
+    ] = False,
     output: Annotated[Output, typer.Option("--output", "-o")] = Output.TABLE,
     no_diff: Annotated[
         bool, typer.Option("--no-diff", metavar=NO_VALUE, help="Name changed objects without showing how they change.")
@@ -124,6 +146,7 @@ def plan(
     Exit code 0: nothing would change. 1: something would. 2: something would not be carried out as asked, or the
     input cannot be used.
     """
+    from cli.access import AccessUnusable, to_coordinator
     from cli.plan import run
     from cli.plan.documents import Unusable
 
@@ -133,9 +156,13 @@ def plan(
             _require_offline(kubeconfig, context, coordinator)
             report = run.plan_offline(filename, inventory, settings, openshift=openshift)
         else:
-            cluster = run.ToCluster(kubeconfig, context, coordinator)
-            report = run.plan_live(filename, settings, cluster)
-    except Unusable as error:
+            told_by = None
+            if coordinator:
+                told_by = to_coordinator(
+                    coordinator, ca_file=ca_file, server_name=server_name, token_file=token_file, insecure=insecure
+                )
+            report = run.plan_live(filename, settings, run.ToCluster(kubeconfig, context, told_by))
+    except (AccessUnusable, Unusable) as error:
         _refuse(error)
     _print(report, output, diffs=not no_diff)
     raise typer.Exit(_exit_code(report))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from cli.access import ToCoordinator
 from cli.plan import files, live
 from cli.plan.agents import reports
 from cli.plan.census import Census, OutOfBounds
@@ -39,11 +40,11 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True)
 class ToCluster:
-    """How to get to a cluster. `kubeconfig` None: where kubectl finds it. `coordinator` empty: agents are not heard."""
+    """How to get to a cluster. `kubeconfig` None: where kubectl finds it. `coordinator` None: agents are not heard."""
 
     kubeconfig: str | None = None
     context: str | None = None
-    coordinator: str = ""
+    coordinator: ToCoordinator | None = None
 
 
 def render(paths: Iterable[str], inventories: Iterable[Path], settings: Settings, *, openshift: bool) -> Rendered:

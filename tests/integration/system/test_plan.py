@@ -48,7 +48,7 @@ class Planner:
     def arguments(self, *documents: dict[str, Any], kubeconfig: Path | None = None, agents: bool = True) -> list[str]:
         file = self._folder / "documents.yaml"
         file.write_text(yaml.safe_dump_all(documents))
-        told = [f"--coordinator={self.product.coordinator.address}"] if agents else []
+        told = ["--insecure", f"--coordinator={self.product.coordinator.address}"] if agents else []
         return ["plan", "-f", str(file), f"--kubeconfig={kubeconfig or self.product.plane.kubeconfig}", *told]
 
     def requests(self) -> list[dict[str, Any]]:

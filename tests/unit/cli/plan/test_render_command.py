@@ -113,6 +113,16 @@ def test_every_problem_is_a_sentence_and_the_rest_is_rendered(tmp_path: Path) ->
             "--coordinator is 'nowhere': give HOST:PORT, for example 127.0.0.1:7444",
             id="coordinator",
         ),
+        pytest.param(
+            ("plan", "-f", POLICY, "--coordinator=127.0.0.1:7444"),
+            "--ca-file is not given: give what `kubectl get configmap nicfleet-ca -o 'jsonpath={.data.ca\\.crt}'`",
+            id="nobody-to-trust",
+        ),
+        pytest.param(
+            ("plan", "-f", POLICY, "--coordinator=127.0.0.1:7444", "--ca-file=/no/such"),
+            "/no/such cannot be used (No such file or directory): the coordinator is trusted by the authority in it",
+            id="no-such-authority",
+        ),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(arguments: tuple[str | Path, ...], sentence: str) -> None:

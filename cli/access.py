@@ -1,0 +1,37 @@
+"""How a command reaches the coordinator: where it is, whom to trust, what to show."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from nicfleet.channel import Tls, host_of
+from nicfleet.flags import is_host_port
+from nicfleet.token_file import TokenFile
+
+
+class AccessUnusable(ValueError):
+    """The flags cannot be used; the text is one sentence for the person who gave them."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToCoordinator:
+    """HOST:PORT, and how to speak there; `tls` None: in plaintext."""
+
+    address: str
+    tls: Tls | None
+
+
+def to_coordinator(
+    address: str, *, ca_file: str = "", server_name: str = "", token_file: str = "", insecure: bool = False
+) -> ToCoordinator:
+    """As the flags of these names say; empty: not given. Raises AccessUnusable."""
+    if not is_host_port(address):
+        raise AccessUnusable(f"--coordinator is {address!r}: give HOST:PORT, for example 127.0.0.1:7444")
+    if insecure:
+        return ToCoordinator(address, None)
+    if not ca_file:
+        raise AccessUnusable(
+            "--ca-file is not given: give what `kubectl get configmap nicfleet-ca -o 'jsonpath={.data.ca\\.crt}'` "
+            "prints in the coordinator's namespace, or --insecure to accept plaintext"
+        )
+    token = TokenFile(Path(token_file)).read if token_file else None
+    return ToCoordinator(address, Tls(Path(ca_file), server_name or host_of(address), token))
