@@ -15,7 +15,7 @@ class Dialler:
     """None: plaintext."""
 
     def dial(self, address: str) -> grpc.aio.Channel:
-        """To HOST:PORT. Raises AuthorityUnusable."""
+        """To HOST:PORT. Raises NotDialled."""
         return open_channel(address, self.tls)
 
     def why_unreachable(self, details: str) -> str:

@@ -7,18 +7,19 @@ the coordinator does or fails to do ends the agent.
 import asyncio
 import logging
 import random
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from time import monotonic
-from typing import Final
+from typing import Any, Final, Never
 
 import grpc
 
 from agent.channel import Dialler
 from agent.latest import Latest
 from agent.outbox import Identity
-from agent.session import NotLeader, Refused, SessionEnded, hold
-from nicfleet.channel import AuthorityUnusable
+from agent.session import NotLeader, Refused, RenewalDue, SessionEnded, hold
+from nicfleet.channel import NotDialled
 from nicfleet.flags import is_host_port
 from nicfleet.v1 import fleet_pb2, fleet_pb2_grpc
 
@@ -29,6 +30,8 @@ LONGEST_PAUSE: Final = 10.0
 REFUSED_PAUSE: Final = 30.0
 _STEADY_SECONDS: Final = 10.0
 """A stream that lived as long was a good one: the pauses begin anew."""
+
+_REFUSALS: Final = (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +97,21 @@ class Reporter:
 
         try:
             async with self._dialler.dial(address) as channel:
-                await hold(fleet_pb2_grpc.FleetStub(channel).Report(), self._identity, self._latest, welcomed)
-        except (SessionEnded, AuthorityUnusable, grpc.RpcError, grpc.aio.BaseError) as reason:
+                await self._hold(fleet_pb2_grpc.FleetStub(channel), welcomed)
+        except (SessionEnded, NotDialled, grpc.RpcError, grpc.aio.BaseError) as reason:
             return reason
+
+    async def _hold(self, stub: Any, welcomed: Callable[[fleet_pb2.Welcome], None]) -> Never:
+        """One stream after the other, on one connection, each with the token of its time.
+
+        A stream stays open until the next one is accepted, so that the coordinator never finds the node silent.
+        """
+        calls = deque([stub.Report()], maxlen=2)  # gRPC cancels a call that nobody holds any longer
+        while True:
+            try:
+                await hold(calls[-1], self._identity, self._latest, welcomed)
+            except RenewalDue:
+                calls.append(stub.Report())
 
     def _explain(self, address: str, reason: Exception) -> None:
         """One line for each distinct reason, until the coordinator is connected again."""
@@ -106,12 +121,15 @@ class Reporter:
                 message, why = "refused by the coordinator", {"reason": reason.reason, "error": str(reason)}
             case NotLeader():
                 message, why = "coordinator is not the leader", {"leader": reason.address}
+            case grpc.aio.AioRpcError() if reason.code() in _REFUSALS:
+                message = "refused by the coordinator"
+                why = {"reason": reason.code().name, "error": reason.details()}
             case grpc.aio.AioRpcError():
                 error = reason.details() or ""
                 message, why = "coordinator not reachable", {"code": reason.code().name, "error": error}
                 if hint := self._dialler.why_unreachable(error):
                     why["why"] = hint
-            case AuthorityUnusable():
+            case NotDialled():
                 message, why = "coordinator not dialled", {"error": str(reason)}
             case _:
                 message, why = "stream to the coordinator ended", {"error": str(reason)}

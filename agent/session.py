@@ -38,10 +38,14 @@ class NotLeader(SessionEnded):
         self.address = address
 
 
+class RenewalDue(Exception):
+    """The stream is good, and its token ends soon: another one shall follow before it is closed."""
+
+
 async def hold(call: Any, identity: Identity, latest: Latest, welcomed: Callable[[fleet_pb2.Welcome], None]) -> Never:
     """Speak on the stream `call` (of Fleet.Report) until it ends. `welcomed` is called once it is accepted.
 
-    Raises SessionEnded or one of its kinds, and grpc.RpcError.
+    Raises SessionEnded or one of its kinds, RenewalDue while the stream is still open, and grpc.RpcError.
     """
     greeted = await latest.newer_than(0)
     await _send(call, hello(identity, greeted))
@@ -77,6 +81,8 @@ async def hold(call: Any, identity: Identity, latest: Latest, welcomed: Callable
 def _obey(answer: Any, outbox: Outbox) -> bool:
     """Take a message from the coordinator; True when it wants a sign of life. Raises SessionEnded on the last one."""
     _raise_if_last(answer)
+    if answer.WhichOneof("kind") == "renew":
+        raise RenewalDue
     if answer.WhichOneof("kind") == "resend":
         outbox.forget(answer.resend.sections)
     return bool(answer.WhichOneof("kind") == "probe")

@@ -1,5 +1,6 @@
 """What the agent is told: flags, each also from the environment. Read once, then a frozen value."""
 
+import argparse
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from nicfleet import names
 from nicfleet.channel import Tls, host_of
 from nicfleet.flags import LOG_LEVELS, Flags, InvalidSettings, is_loopback, require_host_port, require_one_of
 from nicfleet.inventory import NodeName
+from nicfleet.token_file import TokenFile
 
 # RFC 1123 subdomain: what Kubernetes allows as the name of a Node.
 _NODE_NAME: Final = re.compile(r"(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
@@ -42,21 +44,21 @@ def read(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
     return Settings(
         node_name=NodeName(given.node_name),
         coordinator=coordinator,
-        tls=None if given.insecure else _tls(given.ca_file, given.server_name or host_of(coordinator)),
+        tls=None if given.insecure else _tls(given, given.server_name or host_of(coordinator)),
         host_root=Path(given.host_root),
         grpc_listen=_listen(given.grpc_listen, insecure=given.insecure),
         log_level=require_one_of("--log-level", given.log_level, LOG_LEVELS),
     )
 
 
-def _tls(ca_file: str, server_name: str) -> Tls:
-    """Whether the file can be used is seen when the coordinator is dialled: it may come later, and change."""
-    if not ca_file:
+def _tls(given: argparse.Namespace, server_name: str) -> Tls:
+    """Whether the files can be used is seen when the coordinator is dialled: they may come later, and change."""
+    if not given.ca_file:
         raise InvalidSettings(
             "--ca-file is not given: give the PEM file of the authority that signs the coordinator's certificate, "
             "or --insecure to accept plaintext"
         )
-    return Tls(Path(ca_file), server_name)
+    return Tls(Path(given.ca_file), server_name, TokenFile(Path(given.token_file)))
 
 
 def _listen(address: str, *, insecure: bool) -> str:
@@ -77,6 +79,9 @@ def _flags(environment: Mapping[str, str]) -> Flags:
     flags.option("--coordinator", "", "HOST:PORT of the coordinator")
     flags.option("--ca-file", "", "PEM file of the authorities that the coordinator's certificate may be of")
     flags.option("--server-name", "", "name that certificate must be for; empty: the host of --coordinator")
+    flags.option(
+        "--token-file", names.AGENT_TOKEN_FILE, "file of the ServiceAccount token that the agent shows over TLS"
+    )
     flags.option("--host-root", "/", "root of the host's file system, or a recorded host")
     flags.option("--grpc-listen", f"127.0.0.1:{names.AGENT_PORT}", "HOST:PORT to serve the node's inventory on")
     flags.option("--log-level", "info", f"one of {', '.join(LOG_LEVELS)}")

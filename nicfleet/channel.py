@@ -27,12 +27,20 @@ class Tls:
     """Gives the bearer token, asked for every call on a thread of gRPC's; None or "": none is sent."""
 
 
-class AuthorityUnusable(Exception):
-    """There is no certificate of an authority where one was promised; the text says where, why and what to do."""
+class NotDialled(Exception):
+    """What is needed to call the coordinator is not there; the text says where, why and what to do."""
+
+
+class TokenUnusable(NotDialled):
+    """There is no token where one was promised."""
+
+
+class AuthorityUnusable(NotDialled):
+    """There is no certificate of an authority where one was promised."""
 
 
 def open_channel(address: str, tls: Tls | None) -> grpc.aio.Channel:
-    """A channel to HOST:PORT; nothing is sent yet. Raises AuthorityUnusable."""
+    """A channel to HOST:PORT; nothing is sent yet. Raises NotDialled."""
     if tls is None:
         return grpc.aio.insecure_channel(address, CHANNEL_OPTIONS)
     options = (*CHANNEL_OPTIONS, ("grpc.ssl_target_name_override", tls.server_name or host_of(address)))
@@ -40,10 +48,11 @@ def open_channel(address: str, tls: Tls | None) -> grpc.aio.Channel:
 
 
 def credentials(tls: Tls) -> grpc.ChannelCredentials:
-    """What a channel needs to know. Raises AuthorityUnusable."""
+    """What a channel needs to know. Raises NotDialled."""
     of_server = grpc.ssl_channel_credentials(_authorities(tls.ca_file))
     if tls.token is None:
         return of_server
+    tls.token()  # tells now, in its own words, what gRPC would wrap into those of a broken connection
     return grpc.composite_channel_credentials(of_server, grpc.metadata_call_credentials(_Bearer(tls.token)))
 
 

@@ -102,6 +102,8 @@ TOKEN_AUDIENCE: Final = "nicfleet-coordinator"
 """For whom the agents' tokens are made, and viewers' may be: no other server takes them."""
 AGENT_ACCOUNT: Final = "nicfleet-agent"
 """The agents' ServiceAccount."""
+AGENT_TOKEN_FILE: Final = "/var/run/secrets/nicfleet/token"
+"""Where their pods have it."""
 VIEW_PATH: Final = "/nicfleet/v1/fleetview"
 """Who may `get` this path, which no server has, may read the fleet: the right is given by RBAC."""
 

@@ -7,8 +7,10 @@ from agent.settings import Settings
 from nicfleet.channel import Tls
 from nicfleet.flags import InvalidSettings
 from nicfleet.inventory import NodeName
+from nicfleet.token_file import TokenFile
 
 GOOD = ["--node-name", "worker-1", "--coordinator", "nicfleet:7444", "--insecure"]
+TOKEN = TokenFile(Path("/token"))
 
 
 def test_flags_with_defaults() -> None:
@@ -33,14 +35,14 @@ def test_environment_fills_what_flags_leave_out() -> None:
 @pytest.mark.parametrize(
     ("flags", "expected"),
     [
-        pytest.param([], Tls(Path("/ca.crt"), "nicfleet"), id="by-the-name-that-is-dialled"),
-        pytest.param(["--coordinator=[fd00::1]:7444"], Tls(Path("/ca.crt"), "fd00::1"), id="by-an-address"),
-        pytest.param(["--server-name=n.ns.svc"], Tls(Path("/ca.crt"), "n.ns.svc"), id="by-another-name"),
+        pytest.param([], Tls(Path("/ca.crt"), "nicfleet", TOKEN), id="by-the-name-that-is-dialled"),
+        pytest.param(["--coordinator=[fd00::1]:7444"], Tls(Path("/ca.crt"), "fd00::1", TOKEN), id="by-an-address"),
+        pytest.param(["--server-name=n.ns.svc"], Tls(Path("/ca.crt"), "n.ns.svc", TOKEN), id="by-another-name"),
         pytest.param(["--insecure", "--grpc-listen=0.0.0.0:1"], None, id="in-plaintext-whatever-else-is-said"),
     ],
 )
 def test_tls_to_the_coordinator(flags: list[str], expected: Tls | None) -> None:
-    assert settings.read([*GOOD[:-1], "--ca-file=/ca.crt", *flags], {}).tls == expected
+    assert settings.read([*GOOD[:-1], "--ca-file=/ca.crt", "--token-file=/token", *flags], {}).tls == expected
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:0", "localhost:7443", "[::1]:7443", "127.1.2.3:7443"])

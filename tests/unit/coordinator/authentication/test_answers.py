@@ -1,0 +1,92 @@
+"""Questions merged, limited, and their answers kept for a while."""
+
+import asyncio
+
+import pytest
+
+from coordinator.authentication.answers import Answers, TooManyQuestions, Until
+
+
+class Server:
+    """Answers when it is told to, and counts."""
+
+    def __init__(self, seconds: float = 10.0) -> None:
+        self.now = 0.0
+        self.asked = 0
+        self.with_it = 0
+        self.most_with_it = 0
+        self.open = asyncio.Event()
+        self.seconds = seconds
+        self.error: Exception | None = None
+
+    async def ask(self) -> Until[int]:
+        self.asked += 1
+        self.with_it += 1
+        self.most_with_it = max(self.most_with_it, self.with_it)
+        await self.open.wait()
+        self.with_it -= 1
+        if self.error is not None:
+            raise self.error
+        return Until(self.asked, self.now + self.seconds)
+
+    def answers(self, at_once: int = 2, most: int = 3) -> Answers[int]:
+        return Answers(lambda: self.now, at_once, most)
+
+
+async def test_all_who_ask_the_same_get_one_answer_for_as_long_as_it_counts() -> None:
+    server = Server()
+    answers = server.answers()
+    asking = [asyncio.create_task(answers.get(b"a", server.ask)) for _ in range(50)]
+    await asyncio.sleep(0)
+    server.open.set()
+    assert set(await asyncio.gather(*asking)) == {1}
+    server.now = 9.9
+    assert await answers.get(b"a", server.ask) == 1
+    server.now = 10.0
+    assert await answers.get(b"a", server.ask) == 2
+
+
+async def test_few_are_with_the_server_at_once_and_not_endlessly_many_wait() -> None:
+    server = Server()
+    answers = server.answers(at_once=2, most=3)
+    asking = [asyncio.create_task(answers.get(key, server.ask)) for key in (b"a", b"b", b"c")]
+    await asyncio.sleep(0.01)
+    with pytest.raises(TooManyQuestions):
+        await answers.get(b"d", server.ask)
+    server.open.set()
+    await asyncio.gather(*asking)
+    assert (server.asked, server.most_with_it) == (3, 2)
+
+
+async def test_the_oldest_answer_makes_room() -> None:
+    server = Server()
+    server.open.set()
+    answers = server.answers(most=3)
+    for key in (b"a", b"b", b"c", b"d"):
+        await answers.get(key, server.ask)
+    await answers.get(b"b", server.ask)
+    assert server.asked == 4
+    await answers.get(b"a", server.ask)
+    assert server.asked == 5
+
+
+async def test_an_error_reaches_all_and_is_not_kept() -> None:
+    server = Server()
+    server.error = OSError("away")
+    server.open.set()
+    answers = server.answers()
+    asking = [asyncio.create_task(answers.get(b"a", server.ask)) for _ in range(3)]
+    assert all(isinstance(each, OSError) for each in await asyncio.gather(*asking, return_exceptions=True))
+    server.error = None
+    assert await answers.get(b"a", server.ask) == 2
+
+
+async def test_a_question_goes_on_when_nobody_waits_any_longer() -> None:
+    server = Server()
+    answers = server.answers()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await answers.get(b"a", server.ask)
+    again = asyncio.create_task(answers.get(b"a", server.ask))
+    server.open.set()
+    assert await again == 1

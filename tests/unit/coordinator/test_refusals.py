@@ -1,0 +1,54 @@
+"""Refusals: each counted, told once in a while; and whose address a peer has."""
+
+import pytest
+
+from coordinator.fleet import refusals
+from coordinator.fleet.refusals import REPEAT_SECONDS, Refusals, host_of, is_loopback
+from nicfleet.reasons import Reason
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_each_is_counted_and_told_once_an_hour_for_peer_reason_and_node() -> None:
+    clock = Clock()
+    log = Refusals(clock)
+    told = [log.count(Reason.IdentityForeign, "10.0.0.1", "worker-1") for _ in range(100)]
+    assert told == [True] + [False] * 99
+    assert log.count(Reason.IdentityForeign, "10.0.0.2", "worker-1")
+    assert log.count(Reason.IdentityForeign, "10.0.0.1", "worker-2")
+    assert log.count(Reason.IdentityUnproven, "10.0.0.1", "worker-1")
+    clock.now = REPEAT_SECONDS
+    assert log.count(Reason.IdentityForeign, "10.0.0.1", "worker-1")
+    assert log.counts == {Reason.IdentityForeign: 103, Reason.IdentityUnproven: 1}
+
+
+def test_its_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(refusals, "_MOST", 2)
+    log = Refusals(Clock())
+    for peer in ("a", "b", "c"):
+        assert log.count(Reason.IdentityUnproven, peer)
+    assert not log.count(Reason.IdentityUnproven, "c")
+    assert log.count(Reason.IdentityUnproven, "a")
+
+
+@pytest.mark.parametrize(
+    ("peer", "host", "loopback"),
+    [
+        ("ipv4:10.0.0.1:4321", "10.0.0.1", False),
+        ("ipv4:127.0.0.1:4321", "127.0.0.1", True),
+        ("ipv6:%5B::1%5D:4321", "::1", True),
+        ("ipv6:[::1]:4321", "::1", True),
+        ("ipv6:%5B::ffff:127.0.0.1%5D:4321", "::ffff:127.0.0.1", True),
+        ("ipv6:%5Bfd00::1%5D:4321", "fd00::1", False),
+        ("ipv6:%5B::ffff:10.0.0.1%5D:4321", "::ffff:10.0.0.1", False),
+        ("unix:/run/127.sock", "unix:/run/127.sock", False),
+        ("", "", False),
+    ],
+)
+def test_peers(peer: str, host: str, loopback: bool) -> None:
+    assert (host_of(peer), is_loopback(peer)) == (host, loopback)
