@@ -33,5 +33,5 @@ def to_coordinator(
             "--ca-file is not given: give what `kubectl get configmap nicfleet-ca -o 'jsonpath={.data.ca\\.crt}'` "
             "prints in the coordinator's namespace, or --insecure to accept plaintext"
         )
-    token = TokenFile(Path(token_file)).read if token_file else None
+    token = TokenFile(Path(token_file)) if token_file else None
     return ToCoordinator(address, Tls(Path(ca_file), server_name or host_of(address), token))

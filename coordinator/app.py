@@ -83,6 +83,7 @@ class Coordinator:
                 self._leader.view,
                 self._refusals,
                 self._certificates.credentials() if self._certificates is not None else None,
+                gate=self._gate,
                 leadership=self._leadership,
             )
         except (CannotListen, asyncio.CancelledError):
