@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
-from nicfleet.names import HASH_ANNOTATION, OBJECTS_MANAGER, USER_EDITS_ANNOTATION
+from nicfleet.names import HASH_ANNOTATION, OBJECTS_MANAGER, STATE_LABEL, USER_EDITS_ANNOTATION
 
 Fields = Mapping[str, Any]
 """A fieldsV1 tree."""
@@ -41,6 +41,7 @@ TOLERATED: Final = frozenset({"f:caBundle", "f:ca-bundle.crt", "f:kubectl.kubern
 
 _NOT_CONTENT: Final = frozenset({"f:metadata", "f:status"})
 _OWNER_REFERENCES: Final[Fields] = {"f:metadata": {"f:ownerReferences": {}}}
+_STATE_LABEL: Final[Fields] = {"f:metadata": {"f:labels": {f"f:{STATE_LABEL}": {}}}}
 # What server-side apply takes out of every manager's fields.
 _IDENTITY: Final = frozenset({"apiVersion", "kind", "status"})
 _IDENTITY_METADATA: Final = frozenset({"name", "namespace", "uid", "resourceVersion", "managedFields"})
@@ -76,7 +77,8 @@ def foreign_owners(managed: Iterable[ManagedEntry], ours: str, desired: Mapping[
     """Managers, other than ours and Kubernetes' own, that own content of the object.
 
     Content is what is outside metadata and status and, where nobody is to own the object (a CRD, whose deletion takes
-    people's objects along), its ownerReferences.
+    people's objects along), its ownerReferences. Of whoever set the state label it is everything: that is the operator
+    before us, whose ownerReferences and whose record of what it wrote would otherwise outlast it.
     """
     return tuple(sorted({entry.manager for entry in managed if _foreign_content(entry, ours, desired)}))
 
@@ -99,7 +101,7 @@ def folded(managed: Sequence[ManagedEntry], ours: str, desired: Mapping[str, Any
     """managedFields in which the content that foreign managers own belongs to us.
 
     An apply of ours then removes what it does not contain: with force alone, a field that another manager owns too
-    would stay. Their metadata (labels, annotations) and what is tolerated stay theirs.
+    would stay. What is tolerated stays theirs, and so do labels and annotations but of the operator before us.
     """
     kept, taken = [], []
     for entry in managed:
@@ -182,6 +184,8 @@ def _foreign_content(entry: ManagedEntry, ours: str, desired: Mapping[str, Any])
     """The content that an entry of somebody else owns; empty for ours and for Kubernetes' own."""
     if entry.manager == ours or entry.manager in SYSTEM_MANAGERS or entry.subresource == "status":
         return {}
+    if intersected(entry.fields_v1, _STATE_LABEL):
+        return _without_tolerated({key: branch for key, branch in entry.fields_v1.items() if key != "f:status"})
     content = {key: branch for key, branch in entry.fields_v1.items() if key not in _NOT_CONTENT}
     if "ownerReferences" not in desired["metadata"]:
         content |= intersected(entry.fields_v1, _OWNER_REFERENCES)

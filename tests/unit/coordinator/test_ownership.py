@@ -18,7 +18,7 @@ from coordinator.objects.ownership import (
     released_labels,
     subtracted,
 )
-from nicfleet.names import HASH_ANNOTATION, OBJECTS_MANAGER, USER_EDITS_ANNOTATION
+from nicfleet.names import HASH_ANNOTATION, OBJECTS_MANAGER, STATE_LABEL, USER_EDITS_ANNOTATION
 
 Fields = dict[str, Any]
 
@@ -185,6 +185,28 @@ def test_folding_takes_content_and_leaves_metadata_and_status_writers() -> None:
         "edit": {"f:metadata": {"f:labels": {"f:l": {}}}},
         "kcm": {"f:status": {"f:c": {}}},
         OBJECTS_MANAGER: {"f:spec": {"f:a": {}, "f:b": {}}},
+    }
+
+
+def test_of_the_operator_before_us_nothing_is_left_but_its_status() -> None:
+    """It set the state label. Its record of what it wrote would be untrue, and its ownerReferences would outlast it."""
+    metadata: Fields = {
+        "f:labels": {".": {}, f"f:{STATE_LABEL}": {}},
+        "f:annotations": {".": {}, "f:nvidia.network-operator.revision": {}},
+        "f:ownerReferences": {".": {}, 'k:{"uid":"u"}': {}},
+    }
+    whole: Fields = {"f:metadata": metadata, "f:spec": {"f:b": {}}}
+    upstream = ManagedEntry("manager", "Update", "apps/v1", fields_v1=whole | {"f:status": {"f:c": {}}})
+    team = ManagedEntry("kubectl-label", "Update", "apps/v1", fields_v1={"f:metadata": {"f:labels": {"f:team": {}}}})
+    owned = desired()
+    owned["metadata"]["ownerReferences"] = [{"uid": "u"}]
+
+    entries = folded([upstream, team], OBJECTS_MANAGER, owned)
+
+    assert {entry.manager: entry.fields_v1 for entry in entries} == {
+        "manager": {"f:status": {"f:c": {}}},
+        "kubectl-label": team.fields_v1,
+        OBJECTS_MANAGER: whole,
     }
 
 
