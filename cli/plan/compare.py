@@ -4,7 +4,7 @@ The conclusions are those of `coordinator.objects.apply`, which comes to them on
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
@@ -22,15 +22,21 @@ from coordinator.objects.crds import crd_stands
 from coordinator.objects.desired import UNOWNED, StateObjects
 from coordinator.objects.live import LiveObject, decode_object
 from coordinator.objects.outcome import Action, Outcome, belongs_to_another, is_immutable, refused
-from coordinator.objects.ownership import needs_apply
+from coordinator.objects.ownership import foreign_owners, needs_apply
 from coordinator.objects.served import Owner
 from coordinator.objects.surplus import kept, surplus
 from coordinator.states import STATES
-from nicfleet.names import HASH_ANNOTATION
+from nicfleet.names import HASH_ANNOTATION, OBJECTS_MANAGER
 from nicfleet.reasons import Finding
 
+
+class Settled(bytes):
+    """An object as the API server would store it once what others hold of it is taken over, its defaults filled in
+    again. A bare apply leaves those fields, and takes none of them away."""
+
+
 Answer = bytes | KubeError
-"""What a dry run of an apply gave."""
+"""What a dry run gave: of an apply, or Settled."""
 
 _CRD: Final = "CustomResourceDefinition"
 _CLAIM: Final = "PersistentVolumeClaim"
@@ -65,6 +71,8 @@ class Change:
     """One object before and after, without what the API server alone writes.
 
     `exact`: the API server has said what it would make of it; else the two show the coordinator's fields only.
+    `taken_from` are the field managers whose fields of it become the coordinator's: upstream's operator, or somebody
+    whose edit is put back.
     """
 
     act: Act
@@ -75,6 +83,7 @@ class Change:
     after: Obj | None = None
     exact: bool = True
     finding: Finding | None = None
+    taken_from: tuple[str, ...] = ()
 
     @property
     def written(self) -> bool:
@@ -95,6 +104,18 @@ def to_ask(outlook: Outlook, seen: Seen) -> list[Obj]:
         if wanted.ref not in seen.hidden and not isinstance(sent, Outcome):
             found.append(sent)
     return found
+
+
+def to_settle(seen: Seen, sent: Obj, answer: bytes) -> Obj | None:
+    """What `answer`, a dry run of the apply, leaves of the object once what others hold of it is taken over; None when
+    that takes nothing away. What the API server fills in by itself is not filled in again."""
+    raw = seen.objects.get(ref_of(sent))
+    if raw is None:
+        return None
+    kind = sent["kind"]
+    gone = taken_away(decode_object(raw, kind), sent, decode_object(answer, kind))
+    rest: Obj = without(msgspec.json.decode(answer), gone)
+    return rest if gone else None
 
 
 def compare(outlook: Outlook, seen: Seen, answers: Mapping[Ref, Answer]) -> tuple[Change, ...]:
@@ -160,8 +181,9 @@ def _change(wanted: Wanted, live: LiveObject | None, seen: Seen, answers: Mappin
 def _of_answer(about: "_About", sent: Obj, live: LiveObject, seen: Seen, answer: Answer | None) -> Change:
     """What becomes of an object that is there and that is sent again."""
     raw: Mapping[str, Any] = msgspec.json.decode(seen.objects[live.ref])
+    about = replace(about, taken_from=foreign_owners(live.managed, OBJECTS_MANAGER, sent))
     if isinstance(answer, bytes):
-        gone = taken_away(live, sent, decode_object(answer, live.ref.kind))
+        gone = {} if isinstance(answer, Settled) else taken_away(live, sent, decode_object(answer, live.ref.kind))
         before, after = clean(raw), clean(without(msgspec.json.decode(answer), gone))
         return about.change(Act.NONE if before == after else Act.CHANGE, before, after)
     head: dict[str, Any] = {"apiVersion": sent["apiVersion"], "kind": sent["kind"], "metadata": {}}
@@ -220,6 +242,7 @@ class _About:
     owner: Owner
     state: str
     ref: Ref
+    taken_from: tuple[str, ...] = ()
 
     def change(
         self,
@@ -230,7 +253,8 @@ class _About:
         exact: bool = True,
         finding: Finding | None = None,
     ) -> Change:
-        return Change(act, self.ref, self.owner, self.state, before, after, exact, finding)
+        taken_from = self.taken_from if act in (Act.CHANGE, Act.REPLACE) else ()
+        return Change(act, self.ref, self.owner, self.state, before, after, exact, finding, taken_from)
 
 
 def _template(obj: Obj | None) -> object:

@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from cli.plan.agents import Reports
-from cli.plan.compare import Answer
+from cli.plan.compare import Answer, Settled, to_settle
 from cli.plan.documents import Body, Document, Given, Unusable, policies
 from cli.plan.outlook import Outlook, config_maps, images
 from cli.plan.pods import RunningPod, decode
@@ -104,7 +104,14 @@ async def ask(kube: Kube, seen: Seen, objects: Iterable[Obj]) -> dict[Ref, Answe
 
     async def apply(ref: Ref) -> bytes:
         # As the coordinator does: what is not there is not overwritten if it comes meanwhile.
-        return await kube.would_apply(wanted[ref], manager=OBJECTS_MANAGER, force=ref in seen.objects)
+        answer = await kube.would_apply(wanted[ref], manager=OBJECTS_MANAGER, force=ref in seen.objects)
+        settled = to_settle(seen, wanted[ref], answer)
+        if settled is None:
+            return answer
+        try:
+            return Settled(await kube.would_take(settled))
+        except Forbidden:
+            return answer  # it may patch and not update: what goes is then worked out without the server
 
     return await _each(wanted, apply)
 

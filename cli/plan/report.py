@@ -69,7 +69,10 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class ObjectChange:
-    """One object that policies and networks make."""
+    """One object that policies and networks make.
+
+    `taken_from` are the field managers whose fields of it become the coordinator's.
+    """
 
     change: Act
     kind: str
@@ -81,6 +84,25 @@ class ObjectChange:
     exact: bool
     why: str = ""
     diff: str = ""
+    taken_from: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LabelPlan:
+    """One label of Nodes. `value_now` is empty where they lack it, `value` where they lose it.
+
+    Where both are the same, the label stays and nicfleet's comes to be: `held_by` are the field managers that it is of.
+    """
+
+    key: str
+    value_now: str
+    value: str
+    nodes: tuple[str, ...]
+    held_by: tuple[str, ...] = ()
+
+    @property
+    def moves(self) -> bool:
+        return self.value != self.value_now
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +221,7 @@ class Report:
     documents: tuple[GivenDocument, ...]
     problems: tuple[Problem, ...] = ()
     objects: tuple[ObjectChange, ...] = ()
+    labels: tuple[LabelPlan, ...] = ()
     workloads: tuple[WorkloadPlan, ...] = ()
     drivers: tuple[DriverPlan, ...] = ()
     resources: tuple[ResourcePlan, ...] = ()

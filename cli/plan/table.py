@@ -15,6 +15,7 @@ from cli.plan.report import (
     Cause,
     Disturbance,
     DriverPlan,
+    LabelPlan,
     ObjectChange,
     Report,
     ResourcePlan,
@@ -58,6 +59,7 @@ def render(report: Report, *, diffs: bool) -> RenderableType:
     sections: list[tuple[str, list[RenderableType]]] = [
         ("Problems", [Text(f"{each.kind} {each.name}: {each.message}", style="red") for each in report.problems]),
         (f"Objects: {_counts(report.objects)}", list(_objects(report.objects, diffs=diffs))),
+        ("Labels of nodes", list(_labels(report.labels))),
         ("Drivers", list(_drivers(report.drivers))),
         ("Workloads", list(_workloads(report.workloads))),
         ("Resources", list(_resources(report.resources))),
@@ -100,9 +102,23 @@ def _objects(objects: Iterable[ObjectChange], *, diffs: bool) -> Iterator[Render
         if each.change is Act.NONE:
             continue
         where = f"{each.namespace}/{each.name}" if each.namespace else each.name
-        yield Text(f"{mark} {each.kind} {where}", style=style)
+        taken = f", taken over from {', '.join(each.taken_from)}" if each.taken_from else ""
+        yield Text(f"{mark} {each.kind} {where}{taken}", style=style)
         for line in each.diff.splitlines() if diffs else ():
             yield Text(f"    {line}", style={"+": "green", "-": "red", "@": "cyan"}.get(line[:1], ""))
+
+
+def _labels(labels: Iterable[LabelPlan]) -> Iterator[RenderableType]:
+    labels = tuple(labels)
+    if labels:
+        columns: Mapping[str, Callable[[LabelPlan], str]] = {
+            "LABEL": lambda each: each.key,
+            "NOW": lambda each: each.value_now or _NOTHING,
+            "THEN": lambda each: (each.value or _NOTHING) if each.moves else "the same, and nicfleet's",
+            "NODES": lambda each: _named(each.nodes),
+            "HELD BY": lambda each: ", ".join(each.held_by) or _NOTHING,
+        }
+        yield _table(labels, columns, always=("LABEL", "NOW", "THEN", "NODES"))
 
 
 def _drivers(drivers: Iterable[DriverPlan]) -> Iterator[RenderableType]:

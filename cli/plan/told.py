@@ -12,12 +12,14 @@ from cli.plan.compare import Act, Answer, Change, compare
 from cli.plan.diff import diff
 from cli.plan.documents import Document, Given, cautions, wrong_with
 from cli.plan.drivers import driver_plans, loading, would_be_held
+from cli.plan.labels import label_plans
 from cli.plan.outlook import Outlook
 from cli.plan.pods import Concerned, RunningPod, concerned, disturbed
 from cli.plan.report import (
     DriverPlan,
     Fleet,
     GivenDocument,
+    LabelPlan,
     ObjectChange,
     Problem,
     Report,
@@ -102,13 +104,15 @@ def report(made: Draft, pods: Iterable[RunningPod], refused: Mapping[tuple[str, 
     told = " ".join(finding.message for finding in found)
     documents = tuple(_document(each, made, told) for each in made.given.documents)
     wrong = tuple(_problems(made, refused))
+    labels = label_plans(made.seen, made.after)
     return Report(
-        verdict=_verdict(wrong, documents, made.changes),
+        verdict=_verdict(wrong, documents, made.changes, labels),
         server=made.seen.server,
         fleet=_fleet(made),
         documents=documents,
         problems=wrong,
         objects=tuple(map(_object, made.changes)),
+        labels=labels,
         workloads=made.workloads,
         drivers=made.drivers,
         resources=tuple(resource_plans((view for views in made.views.values() for view in views), made.loading)),
@@ -118,11 +122,18 @@ def report(made: Draft, pods: Iterable[RunningPod], refused: Mapping[tuple[str, 
     )
 
 
-def _verdict(wrong: tuple[Problem, ...], documents: Iterable[GivenDocument], changes: Iterable[Change]) -> Verdict:
+def _verdict(
+    wrong: tuple[Problem, ...],
+    documents: Iterable[GivenDocument],
+    changes: Iterable[Change],
+    labels: Iterable[LabelPlan],
+) -> Verdict:
     if wrong:
         return Verdict.PROBLEMS
     # What may not be read may be anything.
-    moving = any(change.written or change.act is Act.UNKNOWN for change in changes)
+    moving = any(change.written or change.act is Act.UNKNOWN for change in changes) or any(
+        label.moves for label in labels
+    )
     return Verdict.CHANGES if moving or any(each.change != Act.NONE for each in documents) else Verdict.NOTHING
 
 
@@ -163,6 +174,7 @@ def _object(change: Change) -> ObjectChange:
         exact=change.exact,
         why=change.finding.message if change.finding else "",
         diff=diff(change.before or {}, change.after or {}) if moving else "",
+        taken_from=change.taken_from,
     )
 
 

@@ -17,10 +17,12 @@ from cli.plan.as_json import as_json
 from cli.plan.compare import Act, to_ask
 from cli.plan.pods import RunningPod
 from cli.plan.report import Cause, PodName, Report, Verdict, When
+from cli.plan.seen import Seen
 from cli.plan.table import render
 from cli.plan.told import report
 from coordinator.kube.objects import Ref, ref_of
 from coordinator.nodes import Taint
+from nicfleet import names
 from tests.unit.cli.plan.clusters import (
     NAMESPACE,
     applied,
@@ -66,7 +68,9 @@ def everything() -> Report:
         document("MacvlanNetwork", "storage", master="ens9", ipam='{"type": "whereabouts"}'),
         document("HostDeviceNetwork", "broken", resourceName="a b"),
     ]
-    now = replace(there, nodes=(*there.nodes, *seen.nodes[7:]))
+    new, old = seen.nodes[7:]
+    labelled = replace(new, labels={**new.labels, names.NIC_LABEL: "true"}, others={names.NIC_LABEL: ("nfd-master",)})
+    now = _edited(replace(there, nodes=(*there.nodes, labelled, old)), "rdma-devices")
     asked = to_ask(outlooks(now, *wanted)[1], now)
     made = drafted(now, *wanted, answers={ref_of(obj): stored(obj) for obj in asked})
     made = replace(made, given=replace(made.given, left_out=("IPPool pool",)))
@@ -76,6 +80,15 @@ def everything() -> Report:
         _pod("serve", "new", "apps", {}, "rdma/shared"),
     ]
     return report(made, pods, {})
+
+
+def _edited(seen: Seen, name: str) -> Seen:
+    """Somebody has a field of this object."""
+    (ref,) = (ref for ref in seen.objects if ref.name == name)
+    body = json.loads(seen.objects[ref])
+    body["metadata"]["managedFields"].append({"manager": "kubectl-edit", "fieldsV1": {"f:data": {"f:more": {}}}})
+    body["data"]["more"] = "1"
+    return replace(seen, objects={**seen.objects, ref: json.dumps(body).encode()})
 
 
 def test_the_page_for_people(request: pytest.FixtureRequest) -> None:
