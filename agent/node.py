@@ -17,6 +17,8 @@ ARCHITECTURE: Final = "proc/sys/kernel/arch"
 """uname's machine; since Linux 6.1."""
 OS_RELEASE: Final = ("etc/os-release", "usr/lib/os-release")
 PLUGIN_DIRECTORIES: Final = ("var/lib/kubelet/device-plugins", "var/lib/kubelet/plugins_registry")
+KUBELET_SOCKET: Final = "var/lib/kubelet/device-plugins/kubelet.sock"
+"""Made by the kubelet itself. The directories are no sign of it: a pod that mounts one makes it."""
 
 _TEXT_LIMIT: Final = 65536
 _ASSIGNMENT: Final = re.compile(r"([A-Z_][A-Z0-9_]*)=(.*)")
@@ -35,9 +37,16 @@ def node(reader: Reader, name: NodeName, machine: str | None, devices: Sequence[
         root_on_nvme=root_on_nvme(reader),
         gpus=tuple(Gpu(device.address, device.device) for device in devices if device.is_gpu),
         other_devices=_other_devices(devices),
-        plugin_directories=tuple(f"/{path}" for path in PLUGIN_DIRECTORIES if reader.exists(path)),
+        plugin_directories=_plugin_directories(reader),
     )
     return replace(found, unread=reader.unread)
+
+
+def _plugin_directories(reader: Reader) -> tuple[str, ...]:
+    """Where a kubelet of this node looks for plugins; none when it has its socket, and so its root, elsewhere."""
+    if not reader.exists(KUBELET_SOCKET):
+        return ()
+    return tuple(f"/{path}" for path in PLUGIN_DIRECTORIES if reader.exists(path))
 
 
 def _os_release(reader: Reader) -> dict[str, str]:

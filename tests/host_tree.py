@@ -103,6 +103,7 @@ class HostTree:
         for folder in (PCI, "sys/class/net", "sys/module", "var/lib/kubelet/device-plugins"):
             (self.root / folder).mkdir(parents=True, exist_ok=True)
         (self.root / "var/lib/kubelet/plugins_registry").mkdir()
+        self.write("var/lib/kubelet/device-plugins/kubelet.sock", "")  # in place of the socket: its name counts
 
     # PCI.
 

@@ -135,5 +135,5 @@ def _missing_directories(present: tuple[str, ...]) -> Iterator[Finding]:
     if missing:
         yield Finding(
             Reason.RegistrationDirectoryMissing,
-            f"the kubelet has no {' and no '.join(missing)}: device plugins cannot register",
+            f"no kubelet looks into {' and '.join(missing)}: device plugins cannot register",
         )

@@ -85,7 +85,7 @@ def evidence_contradicts(view: StateView) -> Finding | None:
 
 
 def registration_directory_missing(view: StateView) -> Finding | None:
-    """A device plugin whose node has no directory to register in looks healthy and offers nothing."""
+    """A device plugin in a directory where no kubelet looks seems healthy and offers nothing."""
     nodes: defaultdict[str, set[str]] = defaultdict(set)
     for workload in view.workloads:
         wanted = _REGISTRATION & set(_host_paths(workload))
@@ -95,7 +95,7 @@ def registration_directory_missing(view: StateView) -> Finding | None:
                 for path in wanted - {f"/{present.strip('/')}" for present in node.facts.plugin_directories}:
                     nodes[path].add(name)
     for path in sorted(nodes):
-        text = f"there is no directory {path}, where the plugin registers, on {{nodes}}; check the kubelet's --root-dir"
+        text = f"no kubelet looks into {path}, where the plugin registers, on {{nodes}}; check the kubelet's --root-dir"
         return Finding.about(Reason.RegistrationDirectoryMissing, text, nodes[path])
     return None
 

@@ -107,6 +107,12 @@ def test_registration_directories(tree: HostTree) -> None:
     assert look(tree).node.plugin_directories == ("/var/lib/kubelet/device-plugins",)
 
 
+def test_registration_directories_that_pods_made_are_none_of_the_kubelets(tree: HostTree) -> None:
+    """A mount of what does not exist makes a directory; a kubelet with another root never looks into it."""
+    tree.remove("var/lib/kubelet/device-plugins/kubelet.sock")
+    assert look(tree).node.plugin_directories == ()
+
+
 def test_a_boot_id_that_makes_no_sense(tree: HostTree) -> None:
     tree.write("proc/sys/kernel/random/boot_id", b"\xff\xff")
     node = look(tree).node

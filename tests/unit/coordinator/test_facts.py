@@ -87,7 +87,7 @@ RECOVERY = OtherDevice(PciAddress("0000:5e:00.0"), 0x0212, 0x020000, "ConnectX-6
             inventory(connectx6dx(), node=node(plugin_directories=("var/lib/kubelet/device-plugins",))),
             Finding(
                 Reason.RegistrationDirectoryMissing,
-                "the kubelet has no /var/lib/kubelet/plugins_registry: device plugins cannot register",
+                "no kubelet looks into /var/lib/kubelet/plugins_registry: device plugins cannot register",
             ),
             id="one-registration-directory-missing",
         ),

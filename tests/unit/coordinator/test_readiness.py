@@ -269,7 +269,7 @@ NOT_READY = [
         ),
         Level.NOT_READY,
         "RegistrationDirectoryMissing",
-        "there is no directory /var/lib/kubelet/device-plugins, where the plugin registers, on a; "
+        "no kubelet looks into /var/lib/kubelet/device-plugins, where the plugin registers, on a; "
         "check the kubelet's --root-dir",
         ("a",),
         id="a device plugin has nowhere to register",
