@@ -138,4 +138,5 @@ class Reporter:
         key = f"{message} {address} {meaning}"
         if key not in self._told:
             self._told.add(key)
-            _log.warning(message, extra={"coordinator": address, **why})
+            usual = isinstance(reason, NotLeader)  # of two coordinators, one is not
+            _log.log(logging.INFO if usual else logging.WARNING, message, extra={"coordinator": address, **why})

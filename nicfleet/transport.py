@@ -9,15 +9,24 @@ from typing import Final
 MESSAGE_BYTES: Final = 4 << 20
 """Largest message sent or taken. An inventory of 16 PFs with 64 VFs each is 0.3 MB."""
 
-_KEEPALIVE_MS: Final = 30_000
-_KEEPALIVE_TIMEOUT_MS: Final = 10_000
+_KEEPALIVE_MS: Final = 10_000
+_KEEPALIVE_TIMEOUT_MS: Final = 5_000
+"""A coordinator that vanished is noticed about when another one has taken its place."""
 
-CHANNEL_OPTIONS: Final[tuple[tuple[str, int], ...]] = (
+_CONNECT_MS: Final = 5_000
+"""For one address, TLS and all; gRPC's own 20 s are longer than it takes to find another leader."""
+
+# A name may stand for several coordinators, of which one is gone or no leader: the next channel tries another one.
+_ANY_ADDRESS: Final = '{"loadBalancingConfig": [{"pick_first": {"shuffleAddressList": true}}]}'
+
+CHANNEL_OPTIONS: Final[tuple[tuple[str, int | str], ...]] = (
     ("grpc.max_receive_message_length", MESSAGE_BYTES),
     ("grpc.max_send_message_length", MESSAGE_BYTES),
     ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
     ("grpc.keepalive_timeout_ms", _KEEPALIVE_TIMEOUT_MS),
     ("grpc.http2.max_pings_without_data", 0),
+    ("grpc.min_reconnect_backoff_ms", _CONNECT_MS),
+    ("grpc.service_config", _ANY_ADDRESS),
     # A connection of its own for every channel: a new channel then dials at once instead of sharing a back-off.
     ("grpc.use_local_subchannel_pool", 1),
 )
