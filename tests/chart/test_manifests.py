@@ -61,6 +61,15 @@ def test_it_is_what_the_chart_makes_without_hooks(helm: Helm) -> None:
     assert namespace["metadata"]["labels"] == {"pod-security.kubernetes.io/enforce": "privileged"}
 
 
+def test_the_webhooks_service_leads_to_the_coordinator() -> None:
+    """Of deploy/webhook, which is applied beside it."""
+    service = next(yaml.safe_load_all((ROOT / "deploy/webhook/webhook.yaml").read_text()))
+    (deployment,) = (each for each in documents() if each["kind"] == "Deployment")
+
+    assert service["spec"]["selector"].items() <= deployment["spec"]["template"]["metadata"]["labels"].items()
+    assert service["metadata"]["namespace"] == deployment["metadata"]["namespace"]
+
+
 def test_it_has_no_secret() -> None:
     """It is the same for everyone who applies it."""
     assert "Secret" not in {each["kind"] for each in documents()}
