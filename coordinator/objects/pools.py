@@ -83,6 +83,7 @@ def pools_of(
             runtimes=_each_once(node.runtime for node in by_arch[arch]),
             ostree_versions=_each_once(node.labels.get(names.OSTREE_LABEL, "") for node in by_arch[arch]),
             live_images=live[name].images if name in live else {},
+            upstreams=name in live and not live[name].arch and len(by_arch) == 1,
         )
         for (os_id, os_version, kernel), by_arch in members.items()
         for arch, name in _pool_names(os_id, os_version, kernel, by_arch, live).items()

@@ -12,7 +12,8 @@ class NodePool:
 
     `name` is the part of object names that stands for the pool, e.g. `ubuntu22.04-54669c9886`. `runtimes` are its
     nodes' container runtimes (`containerd`, `cri-o`) and `ostree_versions` their RHCOS versions, each once and sorted.
-    `live_images` are the images by container that the pool's DaemonSet has in the cluster now.
+    `live_images` are the images by container that the pool's DaemonSet has in the cluster now. `upstreams`: it is
+    of upstream's template, which asks for no architecture, and the nodes have only one.
     """
 
     name: str
@@ -24,6 +25,7 @@ class NodePool:
     runtimes: tuple[str, ...] = ()
     ostree_versions: tuple[str, ...] = ()
     live_images: Mapping[str, str] = field(default_factory=dict)
+    upstreams: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """state-OFED: the NIC driver, one DaemonSet per node pool, replaced only when its pods are deleted."""
 
 import json
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Mapping
 from typing import Any, Final
 
 from coordinator.policy import InvalidSpec, NicClusterPolicySpec, OfedDriver, Probe
@@ -26,9 +26,12 @@ MODULES: Final = (
     "ib_cm",
 )
 
-DEFAULT_ENV: Final = {
+UPSTREAMS_ENV: Final = {
     "CREATE_IFNAMES_UDEV": "true",
     "NVIDIA_NIC_DRIVERS_INVENTORY_PATH": "/mnt/drivers-inventory",
+}
+
+DEFAULT_ENV: Final = UPSTREAMS_ENV | {
     # On the host, where it also stops udev from loading inbox modules while the driver reloads; the container's own
     # /etc/modprobe.d, the image's default, does not.
     "OFED_BLACKLIST_MODULES_FILE": "/host/etc/modprobe.d/blacklist-ofed-modules.conf",
@@ -64,7 +67,6 @@ def _values(spec: NicClusterPolicySpec, cluster: Cluster) -> Values | None:
             *caught(lambda: ofed_images.image_of(spec, driver), lambda: common.resources(FIELD, driver, containers)),
         )
     )
-    env = _env(driver, cluster)
     chosen = ofed_images.choices(spec, driver, cluster)
     return {
         "namespace": cluster.namespace,
@@ -72,14 +74,12 @@ def _values(spec: NicClusterPolicySpec, cluster: Cluster) -> Values | None:
         "trusted_ca": ofed_volumes.TRUSTED_CA if ofed_volumes.trusts_openshift(driver, cluster) else None,
         "init_image": cluster.ofed_init_image,
         "init_config": _init_config(),
-        "pools": [_pool(driver, cluster, env, *each) for each in zip(cluster.pools, chosen, strict=True)],
+        "pools": [_pool(driver, cluster, *each) for each in zip(cluster.pools, chosen, strict=True)],
         "pull_secrets": pull_secrets(driver, spec),
         "resources": common.resources(FIELD, driver, containers),
         "tolerations": common.daemonset_tolerations(spec),
         "affinity": common.daemonset_affinity(spec) | ALONE_ON_NODE,
         "termination_grace_period_seconds": driver.termination_grace_period_seconds,
-        # The init container needs the true name of its node, whatever the user's variables say.
-        "init_env": [NODE_NAME, *(variable for variable in env if variable["name"] != NODE_NAME["name"])],
         "startup_probe": _probe(driver.startup_probe, STARTUP),
         "liveness_probe": _probe(driver.liveness_probe, RUNNING),
         "readiness_probe": _probe(driver.readiness_probe, RUNNING),
@@ -101,13 +101,18 @@ def _upgrade_problems(driver: OfedDriver) -> Iterator[InvalidSpec]:
         )
 
 
-def _pool(
-    driver: OfedDriver, cluster: Cluster, env: list[dict[str, Any]], pool: NodePool, chosen: Choice
-) -> dict[str, object]:
-    """What tells one pool's DaemonSet from another's."""
+def _pool(driver: OfedDriver, cluster: Cluster, pool: NodePool, chosen: Choice) -> dict[str, object]:
+    """What tells one pool's DaemonSet from another's.
+
+    One that upstream's operator made keeps its template until the driver's image changes: with ours its pods would
+    count as outdated, and replacing them reloads drivers for nothing.
+    """
+    upstreams = pool.upstreams and chosen.reference == pool.live_images.get(ofed_images.CONTAINER)
+    env = _env(driver, cluster, UPSTREAMS_ENV if upstreams else DEFAULT_ENV)
     found = ofed_volumes.volumes_of(driver, pool, cluster)
     toolkit = ofed_toolkit.toolkit_of(pool, cluster) if chosen.builds else None
     return {
+        "upstreams": upstreams,
         "name": f"{pool.name}{cluster.scope.hash_suffix}",
         "image": chosen.reference,
         "kernel": pool.kernel,
@@ -118,11 +123,13 @@ def _pool(
                 names.OS_ID_LABEL: pool.os_id,
                 names.OS_VERSION_LABEL: pool.os_version,
                 names.KERNEL_LABEL: pool.kernel,
-                names.ARCH_LABEL: pool.arch,
+                **({} if upstreams else {names.ARCH_LABEL: pool.arch}),
             },
             cluster,
         ),
         "env": ofed_toolkit.driver_env(env) if toolkit else env,
+        # The init container needs the true name of its node, whatever the user's variables say.
+        "init_env": [NODE_NAME, *(variable for variable in env if variable["name"] != NODE_NAME["name"])],
         "mounts": found.mounts,
         "volumes": found.volumes,
         "toolkit": toolkit,
@@ -150,10 +157,10 @@ def _init_config() -> str:
     )
 
 
-def _env(driver: OfedDriver, cluster: Cluster) -> list[dict[str, Any]]:
+def _env(driver: OfedDriver, cluster: Cluster, defaults: Mapping[str, str]) -> list[dict[str, Any]]:
     """The user's variables, the last of one name, then the cluster's proxy and the defaults, where not named."""
     own = {variable.name: common.as_json(variable) for variable in driver.env or ()}
-    added = {**_proxy(own, cluster), **DEFAULT_ENV}
+    added = {**_proxy(own, cluster), **defaults}
     return [*own.values(), *({"name": name, "value": value} for name, value in added.items() if name not in own)]
 
 

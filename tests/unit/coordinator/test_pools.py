@@ -156,6 +156,25 @@ def test_what_pools_run_is_read_from_their_daemonsets() -> None:
     assert pool.live_images == {"mofed-container": "driver:1"}
 
 
+@pytest.mark.parametrize(
+    ("nodes", "live", "expected"),
+    [
+        pytest.param([node("a")], LivePool("", {}), {POOL.name: True}, id="asks-for-no-architecture"),
+        pytest.param([node("a")], LivePool("amd64", {}), {POOL.name: False}, id="ours"),
+        pytest.param([node("a")], None, {POOL.name: False}, id="not-there"),
+        pytest.param(
+            [node("a"), node("b", arch="arm64")],
+            LivePool("", {}),
+            {POOL.name: False, f"{POOL.name}-arm64": False},
+            id="it-would-take-nodes-of-another-architecture",
+        ),
+    ],
+)
+def test_a_pool_of_upstreams_is_known(nodes: list[KubeNode], live: LivePool | None, expected: dict[str, bool]) -> None:
+    pools, _ = pools_of(spec(), Scope(), nodes, {POOL.name: live} if live else {})
+    assert {pool.name: pool.upstreams for pool in pools} == expected
+
+
 def test_runtimes_and_rhcos_versions_of_a_pool_are_told_each_once() -> None:
     nodes = [
         replace(node("a", **{names.OSTREE_LABEL: "416.94.2"}), runtime="cri-o"),
