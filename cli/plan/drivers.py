@@ -93,7 +93,8 @@ def _plan(
     gone: bool = False,
 ) -> DriverPlan:
     pod_spec = obj.get("spec", {}).get("template", {}).get("spec", {})
-    selector = pod_spec.get("nodeSelector") or {}
+    # A DaemonSet of upstream's template says of its architecture only what its own labels say.
+    selector = {**(obj.get("metadata", {}).get("labels") or {}), **(pod_spec.get("nodeSelector") or {})}
     os_id, os_version, architecture, kernel = (selector.get(label, "") for label in POOL_LABELS)
     touched = sorted({*loads, *outdated, *unloads})
     return DriverPlan(

@@ -1,0 +1,197 @@
+"""docs/how-to/migrate-from-network-operator.md, carried out word by word, with a witness of all that happens."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nicfleet import names
+from tests.chart.helm import NAMESPACE, ROOT, Helm
+from tests.controlplane.cluster import ControlPlane
+from tests.integration.system.api import WORKLOADS, Api, Missing
+from tests.integration.system.audit import Audit, Write
+from tests.integration.system.fleet import NO_NIC
+from tests.integration.system.waiting import eventually
+from tests.migration import upstream
+from tests.migration.cluster import INIT_IMAGE, Nicfleet, Objects, live
+from tests.migration.howto import HowTo
+from tests.migration.witness import Seen, Witness
+
+PAGE = "migrate-from-network-operator.md"
+DRIVER = "mofed-ubuntu22.04-54669c9886-ds"
+STALE = "multus-cni-config"
+KEPT = [each for each in upstream.made() if each["metadata"]["name"] != STALE]
+DAEMONSETS = {each["metadata"]["name"] for each in KEPT if each["kind"] == "DaemonSet"}
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A cluster before and after the move. `plan` is what was said of it before anything was done."""
+
+    plane: ControlPlane
+    api: Api
+    nicfleet: Nicfleet
+    before: Objects
+    after: Objects
+    plan: dict[str, Any]
+    writes_of_the_plan: list[str]
+    witness: Witness
+
+
+@pytest.fixture(scope="module")
+def moved(plane: ControlPlane, helm: Helm, program: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moved]:
+    folder = tmp_path_factory.mktemp("moved")
+    upstream.install(plane, helm, folder)
+    howto = HowTo(PAGE, plane, program, folder / "user")
+    api = Api(plane)
+    before = live(api, KEPT)
+    with Witness(plane) as witness:
+        howto.carry_out("1. Look first")
+        howto.carry_out("2. Let it say what it would do")
+        (command,) = howto.commands("2. Let it say what it would do")
+        plan = json.loads(howto.run(f"{command} --ofed-init-image={INIT_IMAGE} -o json"))
+        writes = _writes(plane)
+        howto.carry_out("3. Stop the operator and NFD's master")
+        install, *look = howto.commands("4. Install nicfleet")
+        howto.run(install)
+        _install_crds(plane)
+        nicfleet = Nicfleet(plane, folder, "replace")
+        nicfleet.start()
+        try:
+            for command in look:
+                howto.run(command)
+            howto.carry_out("5. Uninstall the operator's chart")
+            howto.carry_out("6. Tidy up")
+            eventually(lambda: not _left_of_the_release(api))
+        except BaseException:
+            nicfleet.stop()
+            raise
+    yield Moved(plane, api, nicfleet, before, live(api, KEPT), plan, writes, witness)
+    nicfleet.stop()
+    api.close()
+
+
+def _install_crds(plane: ControlPlane) -> None:
+    """What the chart's hook runs, as its ServiceAccount would: kwok only plays its pod."""
+    command = [sys.executable, "-m", "coordinator.install_crds", f"--kubeconfig={plane.kubeconfig}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count(": updated\n") == 5
+
+
+def _left_of_the_release(api: Api) -> list[str]:
+    pods = [each["metadata"]["name"] for each in api.items(f"/api/v1/namespaces/{NAMESPACE}/pods")]
+    return [name for name in pods if name.startswith(upstream.RELEASE)]
+
+
+def _writes(plane: ControlPlane) -> list[str]:
+    """Requests of `nicfleet plan` that are no dry runs and no reads."""
+    asked = (event for event in plane.audit() if event.get("userAgent") == "nicfleet")
+    return [e["requestURI"] for e in asked if e["verb"] not in ("get", "list") and "dryRun=All" not in e["requestURI"]]
+
+
+def test_the_plan_named_all_that_was_taken_over_and_no_pod_that_would_restart(moved: Moved) -> None:
+    moving = {(e["kind"], e["name"]): (e["change"], e["taken_from"]) for e in moved.plan["objects"]}
+    taken = {(each["kind"], each["metadata"]["name"]): ("change", [upstream.OPERATOR]) for each in KEPT}
+    assert moving == taken | {("ConfigMap", STALE): ("delete", [])}
+    assert all(each["exact"] for each in moved.plan["objects"])
+    assert moved.plan["disturbed"] == []
+    assert moved.plan["problems"] == []
+    assert not any(each["rolls"] for each in moved.plan["workloads"])
+    (driver,) = moved.plan["drivers"]
+    assert (driver["loads"], driver["outdated"], driver["unloads"]) == ([], [], [])
+    assert driver["architecture"] == "amd64"
+    assert moved.writes_of_the_plan == []
+
+
+def test_no_label_was_ever_missing(moved: Moved) -> None:
+    seen = list(moved.witness.of("Node"))
+    assert {event.name for event in seen} == upstream.LABELS.keys()
+    for event in seen:
+        assert not event.ends
+        expected = upstream.LABELS[event.name] | (upstream.WAITS if event.name in upstream.WITH_NIC else {})
+        assert event.body["metadata"]["labels"].items() >= expected.items(), event.body["metadata"]
+
+
+def test_no_daemonset_went_and_no_pod_was_replaced(moved: Moved) -> None:
+    for event in moved.witness.of("DaemonSet"):
+        assert not (event.name in DAEMONSETS and event.ends), str(event)
+    assert [str(event) for event in moved.witness.of("Pod") if _is_of_the_policy(event)] == []
+    for name in DAEMONSETS:
+        now, before = (objects[f"DaemonSet {name}"] for objects in (moved.after, moved.before))
+        assert now["spec"] == before["spec"], name
+        assert now["metadata"]["generation"] == before["metadata"]["generation"], name
+
+
+def _is_of_the_policy(event: Seen) -> bool:
+    """Such a pod comes or goes."""
+    makers = (owner["name"] for owner in event.body["metadata"].get("ownerReferences", ()))
+    return any(maker in DAEMONSETS or maker.startswith("nv-ipam") for maker in makers) and (
+        event.ends or event.how == "ADDED"
+    )
+
+
+def test_all_that_the_operator_made_is_nicfleets(moved: Moved) -> None:
+    owners = {kind: moved.plane.get(kind.lower(), name)["metadata"]["uid"] for kind, name in upstream.OWNERS.items()}
+    for title, now in moved.after.items():
+        metadata = now["metadata"]
+        managers = {entry["manager"] for entry in metadata["managedFields"] if "subresource" not in entry}
+        assert managers <= {names.OBJECTS_MANAGER, "kube-controller-manager", "kube-apiserver"}, title
+        assert metadata["uid"] == moved.before[title]["metadata"]["uid"], title
+        assert names.HASH_ANNOTATION in metadata["annotations"], title
+        assert upstream.REVISION not in metadata["annotations"], title
+        owning = [(owner["kind"], owner["uid"], owner["controller"]) for owner in metadata.get("ownerReferences", ())]
+        if now["kind"] == "CustomResourceDefinition":
+            assert owning == [], title
+        else:
+            kind = "MacvlanNetwork" if now["kind"] == "NetworkAttachmentDefinition" else "NicClusterPolicy"
+            assert owning == [(kind, owners[kind], True)], title
+
+
+def test_what_nobody_asks_for_any_more_is_gone(moved: Moved) -> None:
+    with pytest.raises(Missing):
+        moved.api.get(f"/api/v1/namespaces/{NAMESPACE}/configmaps/{STALE}")
+
+
+def test_nothing_is_left_of_the_operator_and_its_nfd(moved: Moved) -> None:
+    assert moved.plane.kubectl("get", "crd", "-o", "name").count("nfd.k8s-sigs.io") == 0
+    assert "network-operator" not in moved.plane.kubectl("get", "deployments,serviceaccounts", "-A", "-o", "name")
+    for node in upstream.LABELS:
+        metadata = moved.plane.get("node", node)["metadata"]
+        assert not any(key.startswith("nfd.") for key in metadata["annotations"])
+        assert upstream.UPGRADE_STATE not in metadata["labels"]
+
+
+def test_the_policy_is_ready_and_takes_a_change(moved: Moved) -> None:
+    """Of one component: its pods are replaced, and nobody else's."""
+    eventually(lambda: moved.api.condition("Verified")["status"] == "True")
+    audit = Audit(moved.plane)
+    spec = moved.api.policy()["spec"]["rdmaSharedDevicePlugin"]
+    changed = json.loads(spec["config"])
+    changed["configList"][0]["rdmaHcaMax"] = 7
+    patch = {"spec": {"rdmaSharedDevicePlugin": {"config": json.dumps(changed)}}}
+
+    moved.plane.kubectl("patch", "nicclusterpolicy", names.POLICY_NAME, "--type=merge", "-p", json.dumps(patch))
+
+    eventually(lambda: _rolled_out(moved.api.daemonset("rdma-shared-dp-ds"), generation=2))
+    written = {Write("patch", "configmaps", "rdma-devices"), Write("patch", "daemonsets", "rdma-shared-dp-ds")}
+    assert set(audit.objects()) == written
+
+
+def _rolled_out(daemonset: dict[str, Any], generation: int) -> bool:
+    status = daemonset["status"]
+    counts = {status.get(f"{which}NumberScheduled") for which in ("desired", "updated")} | {status["numberAvailable"]}
+    return status["observedGeneration"] == daemonset["metadata"]["generation"] == generation and len(counts) == 1
+
+
+def test_a_label_that_nfd_wrote_goes_with_the_card(moved: Moved) -> None:
+    """Its owner is gone, and it was taken over."""
+    moved.nicfleet.agents.report("two", NO_NIC)
+    eventually(lambda: names.NIC_LABEL not in moved.api.labels("two"))
+    assert moved.api.labels("two").items() >= upstream.ONLY_NFDS.items()
+    assert moved.api.get(f"{WORKLOADS}/daemonsets/{DRIVER}")
