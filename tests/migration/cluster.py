@@ -1,11 +1,14 @@
 """nicfleet in a cluster that it is moved to: its own coordinator with the chart's account, and what can be seen."""
 
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from types import TracebackType
+from typing import Any, Final, Self
 
 from coordinator.kube.objects import ref_of
-from tests.chart.helm import NAMESPACE
+from tests.chart.helm import NAMESPACE, ROOT
 from tests.controlplane.cluster import ControlPlane
 from tests.integration.system.api import Api
 from tests.integration.system.fleet import NO_NIC, WITH_DRIVER
@@ -29,16 +32,27 @@ class Nicfleet:
         )
         self.agents = SimulatedAgents(lambda: self.coordinator.address)
 
-    def start(self) -> None:
-        """With an agent on every node."""
+    def __enter__(self) -> Self:
+        """Start it, with an agent on every node."""
         self.coordinator.start()
         for node in WITH_NIC:
             self.agents.report(node, WITH_DRIVER)
         self.agents.report(WITHOUT, NO_NIC)
+        return self
 
-    def stop(self) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.agents.close()
         self.coordinator.kill()
+
+
+def install_crds(plane: ControlPlane) -> str:
+    """What the chart's hook does, and what it says: kwok only plays its pod."""
+    command = [sys.executable, "-m", "coordinator.install_crds", f"--kubeconfig={plane.kubeconfig}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
 
 
 def live(api: Api, objects: list[dict[str, Any]]) -> Objects:

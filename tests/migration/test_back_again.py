@@ -1,6 +1,7 @@
 """The way back of docs/how-to/migrate-from-network-operator.md, from its step 4."""
 
 import json
+from contextlib import closing
 from pathlib import Path
 
 from nicfleet import names
@@ -23,23 +24,18 @@ def test_the_operator_finds_everything_as_it_wants_it(
     """It writes what lacks its revision. No driver pod is outdated by that, and nothing was without its label."""
     upstream.install(plane, helm, tmp_path)
     howto = HowTo("migrate-from-network-operator.md", plane, program, tmp_path / "user")
-    api = Api(plane)
-    with Witness(plane) as witness:
+    with closing(Api(plane)) as api, Witness(plane) as witness:
         howto.carry_out("1. Look first")
         howto.carry_out("3. Stop the operator and NFD's master")
         howto.run(next(howto.commands("4. Install nicfleet")))
-        nicfleet = Nicfleet(plane, tmp_path, "replace")
-        nicfleet.start()
-        try:
+        with Nicfleet(plane, tmp_path, "replace"):
             eventually(lambda: api.condition("Verified")["status"] == "True")
-        finally:
-            nicfleet.stop()
         assert not any(upstream.REVISION in each["metadata"]["annotations"] for each in live(api, MADE).values())
         howto.carry_out("Back again")
         _work(plane, api)
         eventually(lambda: api.daemonset(DRIVER)["status"]["observedGeneration"] == _generation(api))
+        status = api.daemonset(DRIVER)["status"]
 
-    status = api.daemonset(DRIVER)["status"]
     assert status["updatedNumberScheduled"] == status["desiredNumberScheduled"] == len(upstream.WITH_NIC)
     for event in witness.of("Node"):
         labels = event.body["metadata"]["labels"]
@@ -47,7 +43,6 @@ def test_the_operator_finds_everything_as_it_wants_it(
     ended = [str(event) for event in witness.of("Pod") if event.ends and names.OFED_DRIVER_LABEL in event.labels]
     assert ended == []
     assert not any(event.name == DRIVER and event.ends for event in witness.of("DaemonSet"))
-    api.close()
 
 
 def _work(plane: ControlPlane, api: Api) -> None:

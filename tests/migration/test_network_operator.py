@@ -1,9 +1,8 @@
 """docs/how-to/migrate-from-network-operator.md, carried out word by word, with a witness of all that happens."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,14 +10,14 @@ from typing import Any
 import pytest
 
 from nicfleet import names
-from tests.chart.helm import NAMESPACE, ROOT, Helm
+from tests.chart.helm import NAMESPACE, Helm
 from tests.controlplane.cluster import ControlPlane
 from tests.integration.system.api import WORKLOADS, Api, Missing
 from tests.integration.system.audit import Audit, Write
 from tests.integration.system.fleet import NO_NIC
 from tests.integration.system.waiting import eventually
 from tests.migration import upstream
-from tests.migration.cluster import INIT_IMAGE, Nicfleet, Objects, live
+from tests.migration.cluster import INIT_IMAGE, Nicfleet, Objects, install_crds, live
 from tests.migration.howto import HowTo
 from tests.migration.witness import Seen, Witness
 
@@ -48,40 +47,25 @@ def moved(plane: ControlPlane, helm: Helm, program: Path, tmp_path_factory: pyte
     folder = tmp_path_factory.mktemp("moved")
     upstream.install(plane, helm, folder)
     howto = HowTo(PAGE, plane, program, folder / "user")
-    api = Api(plane)
-    before = live(api, KEPT)
-    with Witness(plane) as witness:
-        howto.carry_out("1. Look first")
-        howto.carry_out("2. Let it say what it would do")
-        (command,) = howto.commands("2. Let it say what it would do")
-        plan = json.loads(howto.run(f"{command} --ofed-init-image={INIT_IMAGE} -o json"))
-        writes = _writes(plane)
-        howto.carry_out("3. Stop the operator and NFD's master")
-        install, *look = howto.commands("4. Install nicfleet")
-        howto.run(install)
-        _install_crds(plane)
-        nicfleet = Nicfleet(plane, folder, "replace")
-        nicfleet.start()
-        try:
+    with closing(Api(plane)) as api, ExitStack() as running:
+        before = live(api, KEPT)
+        with Witness(plane) as witness:
+            howto.carry_out("1. Look first")
+            howto.carry_out("2. Let it say what it would do")
+            (command,) = howto.commands("2. Let it say what it would do")
+            plan = json.loads(howto.run(f"{command} --ofed-init-image={INIT_IMAGE} -o json"))
+            writes = _writes(plane)
+            howto.carry_out("3. Stop the operator and NFD's master")
+            install, *look = howto.commands("4. Install nicfleet")
+            howto.run(install)
+            assert install_crds(plane).count(": updated\n") == 5
+            nicfleet = running.enter_context(Nicfleet(plane, folder, "replace"))
             for command in look:
                 howto.run(command)
             howto.carry_out("5. Uninstall the operator's chart")
             howto.carry_out("6. Tidy up")
             eventually(lambda: not _left_of_the_release(api))
-        except BaseException:
-            nicfleet.stop()
-            raise
-    yield Moved(plane, api, nicfleet, before, live(api, KEPT), plan, writes, witness)
-    nicfleet.stop()
-    api.close()
-
-
-def _install_crds(plane: ControlPlane) -> None:
-    """What the chart's hook runs, as its ServiceAccount would: kwok only plays its pod."""
-    command = [sys.executable, "-m", "coordinator.install_crds", f"--kubeconfig={plane.kubeconfig}"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.count(": updated\n") == 5
+        yield Moved(plane, api, nicfleet, before, live(api, KEPT), plan, writes, witness)
 
 
 def _left_of_the_release(api: Api) -> list[str]:
