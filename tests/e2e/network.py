@@ -10,7 +10,8 @@ import json
 import socket
 import subprocess
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -170,3 +171,14 @@ def _ip(*arguments: str) -> str:
 
 def _run(*command: str) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+@contextmanager
+def netns_of(process: int) -> Iterator[str]:
+    """A name, as ip(8) knows it, for the network namespace of a process."""
+    name = f"nicfleet-e2e-{process}"
+    _ip("netns", "attach", name, str(process))
+    try:
+        yield name
+    finally:
+        _ip("netns", "delete", name)

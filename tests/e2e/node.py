@@ -106,7 +106,12 @@ class RealNode:
         resolv = self.folder / "resolv.conf"
         resolv.write_text("")
         settings.write_text(json.dumps(_kubelet_settings(self.place, cgroups.add(self.name), resolv), indent=2))
-        command = [kubelet, f"--config={settings}", f"--kubeconfig={own}", f"--hostname-override={self.name}"]
+        command: list[str | Path] = [
+            kubelet,
+            f"--config={settings}",
+            f"--kubeconfig={own}",
+            f"--hostname-override={self.name}",
+        ]
         command += [f"--node-ip={self.place.address}", "--v=2"]
         self._kubelet = self._program("kubelet", command)
         self._kubelet.wait_until(registered, START_SECONDS)
@@ -142,7 +147,17 @@ class RealNode:
     def _first_command(self) -> list[str | Path]:
         own = ["--net"] if self._own_network else []
         # --kill-child: it does not outlive this process either.
-        command = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", *own, "sh", _SCRIPT]
+        command: list[str | Path] = [
+            "unshare",
+            "--mount",
+            "--pid",
+            "--fork",
+            "--kill-child",
+            "--mount-proc",
+            *own,
+            "sh",
+            _SCRIPT,
+        ]
         return [*command, self.folder, *(str(part) for mount in self._mounts for part in mount)]
 
 

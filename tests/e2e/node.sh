@@ -37,6 +37,7 @@ kernel/keys/root_maxbytes 25000000
 END
 
 while [ $# -gt 0 ]; do
+  [ ! -d "$1" ] || [ -d "$2" ] || mkdir -p "$2"
   mount --rbind "$1" "$2"
   shift 2
 done

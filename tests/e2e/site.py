@@ -1,0 +1,185 @@
+"""The cluster of the story: a control plane, its Services' addresses, and two real nodes."""
+
+import json
+import logging
+import shutil
+import subprocess
+import tempfile
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from tests.controlplane.cluster import ControlPlane
+from tests.controlplane.components import COMPONENTS, KWOK
+from tests.controlplane.process import Process
+from tests.controlplane.tools import ensure_tools
+from tests.e2e import cgroups, network
+from tests.e2e.images import Images
+from tests.e2e.network import Forwarder, Place
+from tests.e2e.node import RealNode, eventually
+from tests.e2e.recorded import RecordedHost
+
+REAL: Final = "real"
+"""The node that is this machine: its /sys, its network."""
+RECORDED: Final = "recorded"
+"""The node that has the files of a recorded host."""
+NAMESPACE: Final = "nvidia-network-operator"
+RELEASE: Final = "nicfleet"
+READY_SECONDS: Final = 120.0
+
+_HELM_SECONDS: Final = 400.0
+_KEPT: Final = ("*.log", "*/*.log", "*/*.json", "*/*.toml", "*/log/pods/*/*/*.log")
+
+log = logging.getLogger("e2e")
+
+
+class Site:
+    """A context manager: when it ends nothing of it is left on this machine, but for what `keep_logs` copied."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._ending = ExitStack()
+        self._tools = ensure_tools(["kubelet", "coredns", "helm"], log.info)
+        self._dns = Process("coredns", [self._tools["coredns"], "-conf", folder / "Corefile"], folder / "coredns.log")
+
+    def __enter__(self) -> Self:
+        try:
+            self._build()
+        except BaseException:
+            self.keep_logs()
+            self._ending.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ending.close()
+
+    def _build(self) -> None:
+        self._ending.callback(cgroups.remove)
+        self._ending.callback(network.remove_bridge)
+        network.add_bridge()
+        self.plane = self._ending.enter_context(ControlPlane([name for name in COMPONENTS if name != KWOK], log.info))
+        self._serve()
+        images = Images(self.folder / "images", log.info)
+        self._ending.callback(images.close)
+        stand_ins, ours = images.stand_ins(), images.ours()
+        self.host = RecordedHost(self.folder / "recorded-host")
+        self._ending.callback(self.host.close)
+        nodes = {
+            REAL: RealNode(REAL, Place(1), self.folder / REAL),
+            RECORDED: RealNode(RECORDED, Place(2), self.folder / RECORDED, own_network=True, mounts=self.host.mounts),
+        }
+        self.nodes = nodes
+        for node in nodes.values():
+            self._ending.enter_context(node)
+            node.start_containerd()
+            log.info("node %s: containerd runs; loading images", node.name)
+            for archive in (*stand_ins, *ours):
+                node.load(archive)
+            node.start_kubelet(self._tools["kubelet"], self.plane.kubeconfig, partial(self._has, node.name))
+        for port in self.host.ports:
+            nodes[RECORDED].run("ip", "link", "add", port, "type", "dummy")
+            nodes[RECORDED].run("ip", "link", "set", port, "up")
+        self.plane.kubectl("wait", "--for=condition=Ready", "nodes", "--all", f"--timeout={READY_SECONDS:.0f}s")
+        log.info("two real nodes:\n%s", self.plane.kubectl("get", "nodes", "-o", "wide"))
+
+    def _serve(self) -> None:
+        """What kube-proxy and the cluster's DNS would be."""
+        port = int(self.plane.url.rpartition(":")[2])
+        self._ending.callback(Forwarder((network.API_ADDRESS, 443), ("127.0.0.1", port)).close)
+        (self.folder / "Corefile").write_text(network.corefile(self.plane.kubeconfig))
+        self._ending.callback(self._dns.kill)
+        self._dns.start()
+        known = f"kubernetes.default.svc.{network.DOMAIN}"
+        self._dns.wait_until(lambda: network.dns_answers(known), READY_SECONDS)
+
+    def _has(self, name: str) -> bool:
+        return bool(self.plane.kubectl("get", "node", name, "--ignore-not-found", "-o", "name"))
+
+    def helm(self, *arguments: str) -> str:
+        """Run helm; gives what it says, all of it."""
+        command: list[str | Path] = [
+            self._tools["helm"],
+            f"--kubeconfig={self.plane.kubeconfig}",
+            "--namespace",
+            NAMESPACE,
+            *arguments,
+        ]
+        home = self.folder / "helm"
+        done = subprocess.run(
+            command,
+            env={"PATH": "/usr/bin:/bin", "HOME": str(home)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=_HELM_SECONDS,
+        )
+        assert done.returncode == 0, f"helm {' '.join(arguments)}:\n{done.stdout}\n{self.pods()}"
+        return done.stdout
+
+    def pods(self) -> str:
+        """All pods, as a person lists them."""
+        return self.plane.kubectl("get", "pods", "--all-namespaces", "-o", "wide")
+
+    def labels(self, node: str) -> dict[str, str]:
+        """All that the Node carries."""
+        found: dict[str, str] = self.plane.get("node", node)["metadata"]["labels"]
+        return found
+
+    def pod(self, component: str, node: str = "") -> dict[str, Any]:
+        """The pod of ours, if there is one that is not about to go; on that node."""
+        selector = f"app.kubernetes.io/name=nicfleet-{component}"
+        found = [
+            pod
+            for pod in self.plane.get("pods", f"--namespace={NAMESPACE}", f"--selector={selector}")["items"]
+            if (not node or pod["spec"].get("nodeName") == node) and "deletionTimestamp" not in pod["metadata"]
+        ]
+        return found[0] if found else {}
+
+    def wait_replaced(self, old: dict[str, Any], component: str, node: str = "") -> None:
+        """Until another pod is there in place of this one, and ready."""
+        eventually(
+            lambda: (
+                (new := self.pod(component, node)) != {}
+                and new["metadata"]["uid"] != old["metadata"]["uid"]
+                and is_ready(new)
+            ),
+            READY_SECONDS,
+            f"another {component} pod, ready\n{self.pods()}",
+        )
+
+    def keep_logs(self) -> Path:
+        """Copy what is to be read after a failure to a folder that stays."""
+        kept = Path(tempfile.mkdtemp(prefix="nicfleet-e2e-logs-"))
+        for pattern in _KEPT:
+            for path in self.folder.glob(pattern):
+                target = kept / path.relative_to(self.folder)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, target)
+        if hasattr(self, "plane"):
+            for path in self.plane.logs.values():
+                shutil.copyfile(path, kept / path.name)
+            for name, arguments in {
+                "pods.txt": ["describe", "pods", "-A"],
+                "nodes.txt": ["describe", "nodes"],
+                "events.txt": ["get", "events", "-A", "--sort-by=.lastTimestamp"],
+                "policies.yaml": ["get", "nicclusterpolicies", "-o", "yaml"],
+            }.items():
+                (kept / name).write_text(self.plane.kubectl(*arguments, check=False))
+        log.info("logs of the nodes, the control plane and all pods are in %s", kept)
+        return kept
+
+
+def is_ready(pod: dict[str, Any]) -> bool:
+    conditions = pod["status"].get("conditions", [])
+    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
+
+
+def records(text: str) -> list[dict[str, Any]]:
+    """The lines of one of our logs."""
+    return [json.loads(line) for line in text.splitlines() if line.startswith("{")]

@@ -1,0 +1,291 @@
+"""From `helm install` to `helm uninstall` on two real nodes; each test goes on where the one before ended.
+
+Real: kubelets, containerd, runc, our two images, the chart, this machine's /sys on one node, the macvlan plugin. The
+other node has a recorded host's files. No image of a component can be had here, so one small image is known by the
+names of all of them and runs nothing, and the test plays what the driver's would do to its host.
+"""
+
+import json
+import platform
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from nicfleet import names
+from tests.e2e.images import OURS, STAND_IN, TAG
+from tests.e2e.network import netns_of
+from tests.e2e.node import eventually
+from tests.e2e.recorded import PORT
+from tests.e2e.site import NAMESPACE, READY_SECONDS, REAL, RECORDED, RELEASE, Site, is_ready, log, records
+from tests.e2e.watcher import LabelWatch
+from tests.images.store import REPOSITORY
+from tests.integration.cni_runtime import Attachment, Netns, netns
+
+CHART: Final = REPOSITORY / "deploy/nicfleet"
+VALUES: Final[Mapping[str, Any]] = {
+    # Registries cannot be reached.
+    "operator": {"tag": TAG, "driverImagePollMinutes": 0},
+    "agent": {"tag": TAG},
+}
+REGISTRY: Final = "nvcr.io/nvidia/mellanox"
+RELEASED: Final = "network-operator-v26.4.0"
+DRIVER: Final = "doca3.4.0-26.04-0.8.6.0-0"
+POLICY: Final[Mapping[str, Any]] = {
+    "ofedDriver": {
+        "repository": REGISTRY,
+        "image": "doca-driver",
+        "version": DRIVER,
+        # A load takes minutes, here it takes a second.
+        "startupProbe": {"initialDelaySeconds": 1, "periodSeconds": 1},
+        "readinessProbe": {"initialDelaySeconds": 1, "periodSeconds": 1},
+    },
+    "secondaryNetwork": {
+        "cniPlugins": {"repository": REGISTRY, "image": "plugins", "version": RELEASED},
+        "multus": {"repository": REGISTRY, "image": "multus-cni", "version": RELEASED},
+    },
+}
+DRIVER_IMAGE: Final = f"{REGISTRY}/doca-driver:{DRIVER}-ubuntu22.04-amd64"
+COMPONENTS: Final = (
+    DRIVER_IMAGE,
+    f"{REGISTRY}/plugins:{RELEASED}",
+    f"{REGISTRY}/multus-cni:{RELEASED}",
+    f"{REGISTRY}/network-operator-init-container:{RELEASED}",
+)
+NEXT_BOOT: Final = "5c0a7f4e-1f2d-4c3b-9a68-7d1e2f3a4b5c"
+
+
+def test_install(site: Site, tmp_path: Path) -> None:
+    """Real pods of both images come to be ready under both kubelets."""
+    said = site.helm("install", RELEASE, str(CHART), "--create-namespace", "--wait", "--timeout=5m", *_values(tmp_path))
+    log.info("helm install --wait:\n%s", said)
+    for node in site.nodes:
+        eventually(
+            lambda node=node: is_ready(site.pod("agent", node)),  # type: ignore[misc]
+            READY_SECONDS,
+            f"an agent pod, ready, on node {node}\n{site.pods()}",
+        )
+    log.info("pods:\n%s", site.pods())
+    images = {pod["spec"]["containers"][0]["image"] for pod in (site.pod("coordinator"), site.pod("agent", REAL))}
+    assert images == set(OURS.values())
+
+
+def test_labels_of_the_real_node(site: Site) -> None:
+    """The agent's pod reads this machine's own files."""
+    system = platform.freedesktop_os_release()
+    truth = {
+        names.OS_ID_LABEL: system["ID"],
+        names.OS_VERSION_LABEL: system["VERSION_ID"],
+        names.KERNEL_LABEL: platform.release(),
+    }
+    eventually(lambda: truth.items() <= site.labels(REAL).items(), READY_SECONDS, f"labels {truth} on the real node")
+    log.info("labels of the real node:\n%s", _told(_ours(site.labels(REAL))))
+
+
+def test_labels_of_the_recorded_node(site: Site) -> None:
+    wanted = {names.NIC_LABEL: "true", f"{names.GENERATION_PREFIX}connectx-5": "true", names.OS_ID_LABEL: "ubuntu"}
+    eventually(
+        lambda: wanted.items() <= site.labels(RECORDED).items(), READY_SECONDS, f"labels {wanted} on the recorded node"
+    )
+    log.info("labels of the recorded node:\n%s", _told(_ours(site.labels(RECORDED))))
+
+
+def test_check(site: Site) -> None:
+    log.info("helm test:\n%s", site.helm("test", RELEASE, "--timeout=3m"))
+
+
+def test_policy_becomes_ready(site: Site) -> None:
+    """The driver's pod waits for its host, is started and ready once the driver is loaded; then so is the policy."""
+    for node in site.nodes.values():
+        node.tag(STAND_IN, *COMPONENTS)
+    log.info("one image of busybox stands in for %s", ", ".join(COMPONENTS))
+    site.plane.apply(_policy())
+    eventually(lambda: _driver_pod(site) != {}, READY_SECONDS, f"a running driver pod\n{site.pods()}")
+    assert not is_ready(_driver_pod(site))
+    assert _policy_state(site) == "notReady"
+    log.info("before the driver is loaded, the policy says: %s", _why(site))
+    assert site.labels(RECORDED)[names.WAIT_LABEL] == "true"
+    driver = _driver_pod(site)
+    log.info("the test loads the driver on the recorded host, as pod %s would", driver["metadata"]["name"])
+    site.host.driver.pod_runs(driver["metadata"]["uid"], DRIVER_IMAGE)
+    site.plane.kubectl(
+        "wait", "--for=condition=Ready", f"nicclusterpolicy/{names.POLICY_NAME}", f"--timeout={READY_SECONDS:.0f}s"
+    )
+    log.info("the policy is ready:\n%s", site.plane.kubectl("get", "nicclusterpolicies"))
+    log.info("pods:\n%s", site.pods())
+    assert _policy_state(site) == "ready"
+    assert is_ready(_driver_pod(site))
+    eventually(
+        lambda: site.labels(RECORDED)[names.WAIT_LABEL] == "false", READY_SECONDS, "a node that need not wait any more"
+    )
+    log.info("labels of the recorded node:\n%s", _told(_ours(site.labels(RECORDED))))
+
+
+def test_macvlan(site: Site) -> None:
+    """What a MacvlanNetwork makes is run on the node's interface, as multus would run it."""
+    address = {"type": "static", "addresses": [{"address": "192.168.16.7/20"}]}
+    spec = {"networkNamespace": "default", "master": PORT, "mode": "bridge", "mtu": 1400, "ipam": json.dumps(address)}
+    site.plane.apply(
+        {
+            "apiVersion": f"{names.API_GROUP}/{names.API_VERSION}",
+            "kind": "MacvlanNetwork",
+            "metadata": {"name": "macvlan"},
+            "spec": spec,
+        }
+    )
+    definition = ("network-attachment-definitions", "macvlan", "--namespace=default")
+    eventually(
+        lambda: "macvlan" in site.plane.kubectl("get", *definition, "--ignore-not-found"), READY_SECONDS, "the NAD"
+    )
+    config = json.loads(site.plane.get(*definition)["spec"]["config"])
+    log.info("the NetworkAttachmentDefinition has %s", json.dumps(config))
+    with netns_of(site.nodes[RECORDED].process) as host, netns("e2e-pod") as pod:
+        attachment = Attachment(Netns(host), pod, "net1", config)
+        attachment.add()
+        link = pod.links()["net1"]
+        assert (link["linkinfo"]["info_kind"], link["linkinfo"]["info_data"]["mode"]) == ("macvlan", "bridge")
+        assert link["mtu"] == spec["mtu"]
+        assert pod.addresses("net1") == ["192.168.16.7/20"]
+        log.info("net1 in the pod: %s on %s, %s", link["linkinfo"]["info_kind"], PORT, pod.addresses("net1")[0])
+        attachment.delete()
+        assert "net1" not in pod.links()
+
+
+def test_logs_of_the_agents_tell_what_they_saw(site: Site) -> None:
+    for node in site.nodes:
+        text = site.plane.kubectl("logs", site.pod("agent", node)["metadata"]["name"], f"--namespace={NAMESPACE}")
+        log.info("kubectl logs of the agent on node %s:\n%s", node, text)
+        assert any(record["message"] == "coordinator connected" for record in records(text))
+        live = {record["live"] for record in records(text) if record["message"] == "agent started"}
+        assert live == {node == REAL}
+        if node == RECORDED:
+            assert "mlx5_core" in text
+
+
+def test_labels_stay(site: Site, tmp_path: Path) -> None:
+    """While the agent's pod is killed, then the coordinator's, and while the host comes up with another boot id."""
+    before = _ours(site.labels(RECORDED))
+    with LabelWatch(site.plane, tmp_path / "watch") as watch:
+        eventually(lambda: watch.seen(RECORDED) != [], READY_SECONDS, "the first event of the watch")
+        for component, node in (("agent", RECORDED), ("coordinator", "")):
+            _kill(site, component, node)
+        log.info("the recorded host has another boot id, and its agent starts anew")
+        site.host.reboot(NEXT_BOOT)
+        _kill(site, "agent", RECORDED)
+        eventually(
+            lambda: site.plane.get("node", RECORDED)["status"]["nodeInfo"]["bootID"] == NEXT_BOOT,
+            READY_SECONDS,
+            "the kubelet's word of the new boot id",
+        )
+        site.plane.kubectl(
+            "wait", "--for=condition=Ready", f"nicclusterpolicy/{names.POLICY_NAME}", f"--timeout={READY_SECONDS:.0f}s"
+        )
+        seen = watch.seen(RECORDED)
+    assert all(before.keys() <= labels.keys() for labels in seen), "a label was removed"
+    assert _ours(site.labels(RECORDED)) == before
+    log.info("%d events of the recorded Node, in none of them a label was missing", len(seen))
+
+
+def test_upgrade(site: Site, tmp_path: Path) -> None:
+    """To a chart of another version, with other values: labels and what the policy made stay."""
+    before = _ours(site.labels(RECORDED))
+    made = _made(site)
+    agents = {node: site.pod("agent", node) for node in site.nodes}
+    chart = tmp_path / "chart"
+    shutil.copytree(CHART, chart)
+    text = yaml.safe_load((chart / "Chart.yaml").read_text())
+    (chart / "Chart.yaml").write_text(yaml.safe_dump(text | {"version": "0.1.1"}))
+    with LabelWatch(site.plane, tmp_path / "watch") as watch:
+        changed = ["--set=agent.logLevel=debug", "--set=operator.logLevel=debug"]
+        said = site.helm("upgrade", RELEASE, str(chart), "--wait", "--timeout=5m", *_values(tmp_path), *changed)
+        log.info("helm upgrade --wait:\n%s", said)
+        for node, pod in agents.items():
+            site.wait_replaced(pod, "agent", node)
+        site.plane.kubectl(
+            "wait", "--for=condition=Ready", f"nicclusterpolicy/{names.POLICY_NAME}", f"--timeout={READY_SECONDS:.0f}s"
+        )
+        seen = watch.seen(RECORDED)
+    assert all(before.keys() <= labels.keys() for labels in seen), "a label was removed"
+    assert _ours(site.labels(RECORDED)) == before
+    assert _made(site) == made
+    assert "nicfleet-0.1.1" in site.helm("list")
+    log.info("pods after the upgrade:\n%s", site.pods())
+
+
+def test_uninstall(site: Site) -> None:
+    """The policy first, as the documents say, and then the release: the CRDs and the user's networks stay."""
+    site.plane.kubectl("delete", "nicclusterpolicy", names.POLICY_NAME)
+    eventually(lambda: _made(site) == {}, READY_SECONDS, "the end of what the policy made")
+    eventually(
+        lambda: names.WAIT_LABEL not in site.labels(RECORDED), READY_SECONDS, "a node without the label of waiting"
+    )
+    log.info("helm uninstall:\n%s", site.helm("uninstall", RELEASE, "--wait", "--timeout=5m"))
+    eventually(lambda: not _names(site, "pods", NAMESPACE), READY_SECONDS, f"the end of all pods\n{site.pods()}")
+    kinds = "deployments,daemonsets,services,roles,rolebindings,poddisruptionbudgets,networkpolicies,jobs"
+    assert _names(site, kinds, NAMESPACE) == []
+    assert [name for name in _names(site, "clusterroles,clusterrolebindings") if "nicfleet" in name] == []
+    left = [name for name in _names(site, "crds") if name.endswith(("mellanox.com", "k8s.cni.cncf.io"))]
+    assert left
+    assert _names(site, "macvlannetworks") == ["macvlannetwork.mellanox.com/macvlan"]
+    log.info("what is left:\n%s", "\n".join([*left, *_names(site, "macvlannetworks")]))
+
+
+def _values(folder: Path) -> Sequence[str]:
+    file = folder / "values.json"
+    file.write_text(json.dumps(VALUES))
+    return ["--values", str(file)]
+
+
+def _policy() -> dict[str, Any]:
+    return {
+        "apiVersion": f"{names.API_GROUP}/{names.API_VERSION}",
+        "kind": "NicClusterPolicy",
+        "metadata": {"name": names.POLICY_NAME},
+        "spec": dict(POLICY),
+    }
+
+
+def _policy_state(site: Site) -> str:
+    return str(site.plane.get("nicclusterpolicy", names.POLICY_NAME).get("status", {}).get("state", ""))
+
+
+def _why(site: Site) -> str:
+    conditions = site.plane.get("nicclusterpolicy", names.POLICY_NAME)["status"]["conditions"]
+    return "; ".join(f"{each['reason']}: {each['message']}" for each in conditions if each["status"] != "True")
+
+
+def _driver_pod(site: Site) -> dict[str, Any]:
+    """Once its container runs."""
+    for pod in site.plane.get("pods", "--all-namespaces", f"--selector={names.OFED_DRIVER_LABEL}")["items"]:
+        if pod["status"]["phase"] == "Running":
+            return dict(pod)
+    return {}
+
+
+def _made(site: Site) -> dict[str, str]:
+    """The policy's workloads and how many changes of their specs there were."""
+    found = site.plane.get("daemonsets,deployments", "--all-namespaces", f"--selector={names.STATE_LABEL}")["items"]
+    return {item["metadata"]["name"]: f"{item['metadata']['uid']} {item['metadata']['generation']}" for item in found}
+
+
+def _kill(site: Site, component: str, node: str) -> None:
+    pod = site.pod(component, node)
+    name = pod["metadata"]["name"]
+    log.info("killing pod %s", name)
+    site.plane.kubectl("delete", "pod", name, f"--namespace={NAMESPACE}", "--grace-period=0", "--force")
+    site.wait_replaced(pod, component, node)
+
+
+def _names(site: Site, kinds: str, namespace: str = "") -> list[str]:
+    where = [f"--namespace={namespace}"] if namespace else []
+    return site.plane.kubectl("get", kinds, *where, "-o", "name").split()
+
+
+def _ours(labels: Mapping[str, str]) -> dict[str, str]:
+    return {key: value for key, value in sorted(labels.items()) if names.may_be_written(key)}
+
+
+def _told(labels: Mapping[str, str]) -> str:
+    return "\n".join(f"  {key}={value}" for key, value in labels.items())
