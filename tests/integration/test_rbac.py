@@ -72,6 +72,8 @@ ALLOWED = (
     Question("update", "mellanox.com", "nicclusterpolicies", subresource="status"),
     Question("update", "mellanox.com", "nicclusterpolicies", subresource="finalizers"),
     Question("create", "", "events", namespace="default"),
+    Question("create", "authentication.k8s.io", "tokenreviews"),
+    Question("create", "authorization.k8s.io", "subjectaccessreviews"),
     Question("list", "", "pods"),
     Question("get", "", "secrets", namespace=NAMESPACE),
     Question("list", "config.openshift.io", "clusterversions"),
