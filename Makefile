@@ -43,6 +43,7 @@ check: $(READY) ## lint, types, import contracts, wire contract
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/mypy deploy/nicfleet/files/check.py
 	$(BIN)/lint-imports
 	$(BIN)/buf lint
 	$(BIN)/buf breaking --against proto/released.binpb

@@ -11,6 +11,9 @@ import yaml
 
 from agent.host import Host
 from agent.inventory import read
+from agent.settings import Settings as AgentSettings
+from agent.settings import read as read_agent_settings
+from coordinator.certificates.sources import names_of
 from coordinator.crd import definitions
 from coordinator.settings import read as read_coordinator_settings
 from nicfleet import names
@@ -66,6 +69,18 @@ def test_lint_finds_nothing(helm: Helm, variant: str) -> None:
         pytest.param({"nfd": {"enabled": "yes"}}, "/nfd/enabled", "boolean", id="no-boolean"),
         pytest.param({"agent": {"port": 0}}, "/agent/port", "minimum", id="no-port"),
         pytest.param(
+            {"tls": {"existingSecret": "a", "certManager": {"enabled": True}}},
+            "/tls/existingSecret",
+            "maxLength",
+            id="two-makers-of-a-certificate",
+        ),
+        pytest.param(
+            {"tls": {"certManager": {"issuerRef": {"kind": "ClusterIssuer"}}}},
+            "/tls/certManager/issuerRef",
+            "'name'",
+            id="no-issuer",
+        ),
+        pytest.param(
             {"operator": {"admissionController": {"enabled": True, "useCertManager": False}}},
             "/operator/admissionController/certificate/",
             "pattern",
@@ -90,15 +105,15 @@ def test_the_coordinator_has_the_rights_of_the_manifests_and_the_agent_none(helm
     manifests = list(yaml.safe_load_all((ROOT / "deploy/manifests/coordinator-rbac.yaml").read_text()))
     objects = helm.template({"upgradeCRDs": False})
 
-    for kind, ending in (("ClusterRole", ""), ("Role", "-coordinator"), ("Role", "-events")):
+    for kind, ending in (("ClusterRole", "-coordinator"), ("Role", "-coordinator"), ("Role", "-events")):
         chart, shipped = one(objects, kind, ending), one(manifests, kind, ending)
         assert (chart["metadata"].get("namespace"), chart["rules"]) == (
             shipped["metadata"].get("namespace"),
             shipped["rules"],
         )
     account = {"kind": "ServiceAccount", "name": "nicfleet-coordinator", "namespace": NAMESPACE}
-    bindings = [each for each in objects if each["kind"].endswith("Binding")]
-    assert len(bindings) == 3
+    bindings = [each for each in objects if each["kind"].endswith("Binding") and "hook" not in str(each["metadata"])]
+    assert len(bindings) == 4  # with that of its certificate's Secret
     for binding in bindings:
         assert binding["subjects"] == [account]
         assert binding["roleRef"]["name"] == binding["metadata"]["name"]
@@ -144,9 +159,11 @@ def test_the_agent_listens_on_loopback_and_its_mounts_are_read_only(helm: Helm) 
 
     assert {"name": "NICFLEET_GRPC_LISTEN", "value": "127.0.0.1:7555"} in container["env"]
     assert container["ports"] == [{"name": "grpc", "containerPort": 7555, "hostPort": 7555, "hostIP": "127.0.0.1"}]
-    assert all(mount["readOnly"] and mount["recursiveReadOnly"] for mount in container["volumeMounts"])
-    paths = {volume["name"]: volume["hostPath"]["path"] for volume in spec["volumes"]}
-    assert {m["name"]: m["mountPath"] for m in container["volumeMounts"]} == {n: f"/host{p}" for n, p in paths.items()}
+    assert all(mount["readOnly"] for mount in container["volumeMounts"])
+    paths = {volume["name"]: volume["hostPath"]["path"] for volume in spec["volumes"] if "hostPath" in volume}
+    of_host = [mount for mount in container["volumeMounts"] if mount["name"] in paths]
+    assert all(mount["recursiveReadOnly"] for mount in of_host)
+    assert {mount["name"]: mount["mountPath"] for mount in of_host} == {n: f"/host{p}" for n, p in paths.items()}
     assert not {"/", "/sys", "/proc", "/etc", "/run", "/var/lib/kubelet"} & set(paths.values())
 
 
@@ -158,7 +175,8 @@ def test_through_its_mounts_the_agent_sees_all_of_the_host(helm: Helm, tmp_path:
     host_driver.load_driver(host, Flavour.OFED, "23.04-0.5.3")
     host_driver.set_ready(host, True)
     for volume in pods(helm.template())["nicfleet-agent"]["volumes"]:
-        _mount(host, seen, **volume["hostPath"])
+        if "hostPath" in volume:
+            _mount(host, seen, **volume["hostPath"])
 
     whole = read(Host.at(host), None, NodeName("worker-1"))
 
@@ -274,6 +292,89 @@ def test_the_coordinator_is_told_the_values(helm: Helm, tmp_path: Path) -> None:
     assert settings.webhook is not None
     defaults = read_coordinator_settings([], environment(helm.template()))
     assert (defaults.label_mode, defaults.cni_bin_dir, defaults.webhook) == ("replace", None, None)
+
+
+def agent_settings(objects: list[dict[str, Any]]) -> AgentSettings:
+    """By the agent's own reading of its environment, as on a node."""
+    (container,) = pods(objects)["nicfleet-agent"]["containers"]
+    given = {each["name"]: each.get("value", "worker-1") for each in container["env"]}
+    return read_agent_settings([], given)
+
+
+def mounted(spec: dict[str, Any], path: str) -> dict[str, Any]:
+    """The volume at that path of the only container."""
+    (container,) = spec["containers"]
+    (name,) = (each["name"] for each in container["volumeMounts"] if each["mountPath"] == path)
+    found: dict[str, dict[str, Any]] = {each["name"]: each for each in spec["volumes"]}
+    return found[name]
+
+
+@pytest.mark.parametrize(
+    ("variant", "secret"),
+    [
+        pytest.param("defaults", None, id="its-own"),
+        pytest.param("own-names", None, id="its-own-by-other-names"),
+        pytest.param("certificate-of-cert-manager", "nicfleet-coordinator-cert", id="cert-manager"),
+        pytest.param("certificate-of-an-issuer-of-the-cluster", "nicfleet-coordinator-cert", id="clusters-issuer"),
+        pytest.param("certificate-of-ones-own", "nics-certificate", id="ones-own"),
+    ],
+)
+def test_agents_trust_what_the_coordinator_publishes(
+    helm: Helm, tmp_path: Path, variant: str, secret: str | None
+) -> None:
+    objects = helm.template(VARIANTS[variant])
+    names_of_pods = {"own-names": ("nics-coordinator", "nics-agent", "nics-check")}
+    coordinator, agent, check = names_of_pods.get(variant, ("nicfleet-coordinator", "nicfleet-agent", "nicfleet-check"))
+    (container,) = pods(objects)[coordinator]["containers"]
+    given = {each["name"]: each.get("value", NAMESPACE) for each in container["env"]}
+    if secret is not None:
+        assert mounted(pods(objects)[coordinator], given["NICFLEET_TLS_CERT_DIR"])["secret"]["secretName"] == secret
+        given["NICFLEET_TLS_CERT_DIR"] = str(tmp_path)
+    settings = read_coordinator_settings([], given).tls
+
+    assert settings is not None
+    assert settings.folder == (None if secret is None else tmp_path)
+    published = one(objects, "ConfigMap")
+    assert settings.config_map == published["metadata"]["name"]
+    assert "data" not in published
+    assert settings.service == one(objects, "Service", "-coordinator")["metadata"]["name"]
+    for name in (agent, check):
+        volume = mounted(pods(objects)[name], "/etc/nicfleet/ca")
+        assert volume["configMap"]["name"] == settings.config_map
+    if secret is None:
+        kept = one(objects, "Secret", "-tls")
+        assert (kept["metadata"]["name"], "data" in kept) == (settings.secret, False)
+        role = one(objects, "Role", "-tls")
+        assert role["rules"] == [
+            {"apiGroups": [""], "resources": ["secrets"], "resourceNames": [settings.secret], "verbs": ["patch"]}
+        ]
+    else:
+        assert [each for each in objects if each["kind"] == "Secret"] == []
+
+
+@pytest.mark.parametrize("variant", ["certificate-of-cert-manager", "certificate-of-an-issuer-of-the-cluster"])
+def test_cert_managers_certificate_is_for_the_names_by_which_the_coordinator_is_reached(
+    helm: Helm, variant: str
+) -> None:
+    spec = one(helm.template(VARIANTS[variant]), "Certificate", "-coordinator")["spec"]
+    assert names_of("nicfleet-coordinator", NAMESPACE) == {*spec["dnsNames"], *spec["ipAddresses"]}
+
+
+def test_an_agent_knows_the_coordinator_by_its_services_name(helm: Helm) -> None:
+    tls = agent_settings(helm.template()).tls
+    assert tls is not None
+    assert (tls.ca_file, tls.server_name) == (
+        Path("/etc/nicfleet/ca/ca.crt"),
+        f"nicfleet-coordinator.{NAMESPACE}.svc",
+    )
+    assert tls.server_name in names_of("nicfleet-coordinator", NAMESPACE)
+
+
+def test_plaintext_is_a_value_and_for_all(helm: Helm) -> None:
+    objects = helm.template(VARIANTS["plaintext"])
+    assert read_coordinator_settings([], environment(objects)).tls is None
+    assert agent_settings(objects).tls is None
+    assert {each["kind"] for each in objects}.isdisjoint({"Secret", "ConfigMap"})
 
 
 def test_ports_are_those_of_the_programs(helm: Helm) -> None:

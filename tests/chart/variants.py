@@ -78,6 +78,12 @@ VARIANTS: Final[dict[str, dict[str, Any]]] = {
             "metricsFrom": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}],
         }
     },
+    "plaintext": {"tls": {"enabled": False}},
+    "certificate-of-cert-manager": {"tls": {"certManager": {"enabled": True}}},
+    "certificate-of-an-issuer-of-the-cluster": {
+        "tls": {"certManager": {"enabled": True, "issuerRef": {"kind": "ClusterIssuer", "name": "company"}}}
+    },
+    "certificate-of-ones-own": {"tls": {"existingSecret": "nics-certificate"}},
     "no-disruption-budget": {"operator": {"podDisruptionBudget": {"enabled": False}}},
     "no-init-container": {"operator": {"ofedDriver": {"initContainer": {"enable": False}}}},
     "air-gapped": {"imageRegistry": "registry.example.com:5000/mirror", "imagePullSecrets": ["mirror"]},

@@ -109,8 +109,68 @@ capabilities:
 {{ include "nicfleet.fullname" . }}-coordinator.{{ .Release.Namespace }}.svc
 {{- end -}}
 
-{{/* How agents, coordinator and viewers speak: in plaintext, as this version knows nothing else. Here TLS will be. */}}
-{{- define "nicfleet.transportEnv" -}}
+{{/* The Secret with the coordinator's certificate that somebody else renews; empty: the coordinator makes its own. */}}
+{{- define "nicfleet.givenCertificate" -}}
+{{- if .Values.tls.enabled -}}
+{{- $ofCertManager := printf "%s-coordinator-cert" (include "nicfleet.fullname" .) -}}
+{{- .Values.tls.certManager.enabled | ternary $ofCertManager .Values.tls.existingSecret -}}
+{{- end -}}
+{{- end -}}
+
+{{/* How the coordinator speaks to agents and viewers. */}}
+{{- define "nicfleet.serverTransportEnv" -}}
+{{- if .Values.tls.enabled }}
+- name: NICFLEET_SERVICE
+  value: {{ include "nicfleet.fullname" . }}-coordinator
+- name: NICFLEET_AGENT_SERVICE_ACCOUNT
+  value: {{ include "nicfleet.fullname" . }}-agent
+- name: NICFLEET_TLS_CONFIG_MAP
+  value: {{ include "nicfleet.fullname" . }}-ca
+{{- if include "nicfleet.givenCertificate" . }}
+- name: NICFLEET_TLS_CERT_DIR
+  value: /etc/nicfleet/tls
+{{- else }}
+- name: NICFLEET_TLS_SECRET
+  value: {{ include "nicfleet.fullname" . }}-coordinator-tls
+{{- end }}
+{{- else }}
 - name: NICFLEET_INSECURE
   value: "true"
+{{- end }}
+{{- end -}}
+
+{{/* How an agent speaks to the coordinator. */}}
+{{- define "nicfleet.clientTransportEnv" -}}
+{{- if .Values.tls.enabled }}
+- name: NICFLEET_CA_FILE
+  value: /etc/nicfleet/ca/ca.crt
+{{- else }}
+- name: NICFLEET_INSECURE
+  value: "true"
+{{- end }}
+{{- end -}}
+
+{{/* Whom to trust. The kubelet starts no pod before the coordinator has written it, and brings it anew when it changes. */}}
+{{- define "nicfleet.authorityVolume" -}}
+- name: authority
+  configMap:
+    name: {{ include "nicfleet.fullname" . }}-ca
+    items:
+      - {key: ca.crt, path: ca.crt}
+{{- end -}}
+
+{{- define "nicfleet.authorityMount" -}}
+- {name: authority, mountPath: /etc/nicfleet/ca, readOnly: true}
+{{- end -}}
+
+{{/* Who a pod is, for the coordinator and nobody else. The kubelet renews it. */}}
+{{- define "nicfleet.tokenVolume" -}}
+- name: token
+  projected:
+    sources:
+      - serviceAccountToken: {audience: nicfleet-coordinator, expirationSeconds: 3600, path: token}
+{{- end -}}
+
+{{- define "nicfleet.tokenMount" -}}
+- {name: token, mountPath: /var/run/secrets/nicfleet, readOnly: true}
 {{- end -}}
