@@ -9,12 +9,14 @@ it really listens, and the DNS server's. Other Services have no virtual address 
 import json
 import socket
 import subprocess
-import threading
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+from tests.controlplane.process import Process
 
 BRIDGE: Final = "nicfleet0"
 CABLE: Final = "nicfleet0-2"
@@ -24,8 +26,6 @@ SERVICES: Final = "10.0.0.0/24"
 API_ADDRESS: Final = "10.0.0.1"
 DNS_ADDRESS: Final = "10.0.0.10"
 DOMAIN: Final = "cluster.local"
-
-_CHUNK: Final = 65536
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,44 +91,10 @@ def join(place: Place, process: int) -> None:
         _run(*inside, "ip", *words.split())
 
 
-class Forwarder:
-    """Passes TCP connections on from one address of this machine to another. Close it in the end."""
-
-    def __init__(self, listen: tuple[str, int], to: tuple[str, int]) -> None:
-        self._to = to
-        self._listening = socket.create_server(listen, backlog=64)
-        threading.Thread(target=self._accept, name="forwarder", daemon=True).start()
-
-    def close(self) -> None:
-        self._listening.shutdown(socket.SHUT_RDWR)
-        self._listening.close()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                near, _ = self._listening.accept()
-            except OSError:  # closed
-                return
-            try:
-                far = socket.create_connection(self._to)
-            except OSError:
-                near.close()
-                continue
-            for source, target in ((near, far), (far, near)):
-                threading.Thread(target=_pump, args=(source, target), daemon=True).start()
-
-
-def _pump(source: socket.socket, target: socket.socket) -> None:
-    try:
-        while data := source.recv(_CHUNK):
-            target.sendall(data)
-    except OSError:
-        pass  # either side went: both go
-    for end in (source, target):
-        try:
-            end.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            end.close()
+def forwarder(to: str, log: Path) -> Process:
+    """Passes connections to the API server's virtual address on to where it listens, HOST:PORT."""
+    command = [sys.executable, "-m", "tests.e2e.forward", f"{API_ADDRESS}:443", to]
+    return Process("forwarder", command, log)
 
 
 def corefile(kubeconfig: Path) -> str:

@@ -37,6 +37,7 @@ class RecordedHost:
         for folder in _FOLDERS:
             (root / folder).mkdir(parents=True, exist_ok=True)
         (root / "sys/devices/system").mkdir()
+        self.tree.remove("var/lib/kubelet/device-plugins/kubelet.sock")  # a real kubelet makes it
         for name in _DEVICES:
             os.mknod(root / "dev" / name, (machine := Path("/dev", name).stat()).st_mode, machine.st_rdev)
 

@@ -17,7 +17,7 @@ from tests.controlplane.process import Process
 from tests.controlplane.tools import ensure_tools
 from tests.e2e import cgroups, network
 from tests.e2e.images import Images
-from tests.e2e.network import Forwarder, Place
+from tests.e2e.network import Place
 from tests.e2e.node import RealNode, eventually
 from tests.e2e.recorded import RecordedHost
 
@@ -82,15 +82,17 @@ class Site:
                 node.load(archive)
             node.start_kubelet(self._tools["kubelet"], self.plane.kubeconfig, partial(self._has, node.name))
         for port in self.host.ports:
-            nodes[RECORDED].run("ip", "link", "add", port, "type", "dummy")
-            nodes[RECORDED].run("ip", "link", "set", port, "up")
+            nodes[RECORDED].run("ip", "link", "add", port, "type", "veth", "peer", "name", f"{port}-far")
+            for end in (port, f"{port}-far"):
+                nodes[RECORDED].run("ip", "link", "set", end, "up")
         self.plane.kubectl("wait", "--for=condition=Ready", "nodes", "--all", f"--timeout={READY_SECONDS:.0f}s")
         log.info("two real nodes:\n%s", self.plane.kubectl("get", "nodes", "-o", "wide"))
 
     def _serve(self) -> None:
         """What kube-proxy and the cluster's DNS would be."""
-        port = int(self.plane.url.rpartition(":")[2])
-        self._ending.callback(Forwarder((network.API_ADDRESS, 443), ("127.0.0.1", port)).close)
+        forwarder = network.forwarder(self.plane.url.removeprefix("https://"), self.folder / "forwarder.log")
+        self._ending.callback(forwarder.kill)
+        forwarder.start()
         (self.folder / "Corefile").write_text(network.corefile(self.plane.kubeconfig))
         self._ending.callback(self._dns.kill)
         self._dns.start()
