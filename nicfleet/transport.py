@@ -1,7 +1,8 @@
 """gRPC options that both ends must agree on.
 
 A peer that vanished without a word is noticed by keepalive pings; a server drops clients that ping more often than it
-allows, so the two figures live side by side.
+allows, so the two figures live side by side. For its keepalive pings gRPC (1.85) waits as long as for any other, a
+minute, whatever its keepalive timeout: it is the ping timeout that counts.
 """
 
 from typing import Final
@@ -9,9 +10,13 @@ from typing import Final
 MESSAGE_BYTES: Final = 4 << 20
 """Largest message sent or taken. An inventory of 16 PFs with 64 VFs each is 0.3 MB."""
 
-_KEEPALIVE_MS: Final = 10_000
-_KEEPALIVE_TIMEOUT_MS: Final = 5_000
-"""A coordinator that vanished is noticed about when another one has taken its place."""
+# Of agents and viewers: a coordinator that vanished is noticed about when another one has taken its place.
+_PING_MS: Final = 10_000
+_PONG_MS: Final = 5_000
+
+# Of the coordinator: an agent that vanished is noticed a little before its heartbeats are missed.
+_SERVER_PING_MS: Final = 30_000
+_SERVER_PONG_MS: Final = 10_000
 
 _CONNECT_MS: Final = 5_000
 """For one address, TLS and all; gRPC's own 20 s are longer than it takes to find another leader."""
@@ -22,8 +27,9 @@ _ANY_ADDRESS: Final = '{"loadBalancingConfig": [{"pick_first": {"shuffleAddressL
 CHANNEL_OPTIONS: Final[tuple[tuple[str, int | str], ...]] = (
     ("grpc.max_receive_message_length", MESSAGE_BYTES),
     ("grpc.max_send_message_length", MESSAGE_BYTES),
-    ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
-    ("grpc.keepalive_timeout_ms", _KEEPALIVE_TIMEOUT_MS),
+    ("grpc.keepalive_time_ms", _PING_MS),
+    ("grpc.keepalive_timeout_ms", _PONG_MS),
+    ("grpc.http2.ping_timeout_ms", _PONG_MS),
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.min_reconnect_backoff_ms", _CONNECT_MS),
     ("grpc.service_config", _ANY_ADDRESS),
@@ -34,9 +40,10 @@ CHANNEL_OPTIONS: Final[tuple[tuple[str, int | str], ...]] = (
 SERVER_OPTIONS: Final[tuple[tuple[str, int], ...]] = (
     ("grpc.max_receive_message_length", MESSAGE_BYTES),
     ("grpc.max_send_message_length", MESSAGE_BYTES),
-    ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
-    ("grpc.keepalive_timeout_ms", _KEEPALIVE_TIMEOUT_MS),
-    ("grpc.http2.min_ping_interval_without_data_ms", _KEEPALIVE_MS // 2),
+    ("grpc.keepalive_time_ms", _SERVER_PING_MS),
+    ("grpc.keepalive_timeout_ms", _SERVER_PONG_MS),
+    ("grpc.http2.ping_timeout_ms", _SERVER_PONG_MS),
+    ("grpc.http2.min_ping_interval_without_data_ms", _PING_MS // 2),
     ("grpc.http2.max_pings_without_data", 0),
     # Two servers on one port would each get half of the connections; the second must fail to bind instead.
     ("grpc.so_reuseport", 0),
