@@ -50,7 +50,7 @@ class Audit:
 
 def _write(event: dict[str, Any]) -> Write | None:
     target, code = event.get("objectRef", {}), event.get("responseStatus", {}).get("code", 0)
-    if event["verb"] not in _WRITES or target.get("resource") == "events" or not 200 <= code < 300:
+    if event["verb"] not in _WRITES or target.get("resource") in ("events", "leases") or not 200 <= code < 300:
         return None
     subresource = f"/{target['subresource']}" if "subresource" in target else ""
     return Write(event["verb"], target["resource"] + subresource, target.get("name", ""))

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.request import ProxyHandler, build_opener
 
 from nicfleet.inventory import Flavour
 from tests import host_driver
@@ -16,6 +17,9 @@ START_SECONDS = 60.0
 
 NO_REGISTRY = "--driver-image-poll-minutes=0"
 """The registries of the examples cannot be asked here; of two flags the last counts."""
+
+
+_DIRECT = build_opener(ProxyHandler({}))
 
 
 class Program:
@@ -52,6 +56,15 @@ class Coordinator(Program):
     @property
     def ready(self) -> bool:
         return answers_ok(f"{self._http}/readyz")
+
+    @property
+    def role(self) -> str:
+        """What it says of itself when it is ready; else empty."""
+        try:
+            with _DIRECT.open(f"{self._http}/readyz", timeout=2) as answer:
+                return str(answer.read().decode().strip())
+        except OSError:
+            return ""
 
     def start(self) -> None:
         """Start it and wait until it says that it is ready."""

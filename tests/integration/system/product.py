@@ -118,12 +118,17 @@ class Product:
         """Stop, and delete everything but what `install` made."""
         self.stop()
         with closing(Api(self.plane)) as api:
-            for policies in (POLICIES, NODE_POLICIES):
-                api.delete(policies)
-            for collection in _MADE:
-                api.delete(f"{collection}?labelSelector={names.STATE_LABEL}")
-            eventually(lambda: _no_pods(api))
-            api.delete(NODES)
+            delete_all(api)
+
+
+def delete_all(api: Api) -> None:
+    """Policies, nodes and all that became of them, while no coordinator runs."""
+    for policies in (POLICIES, NODE_POLICIES):
+        api.delete(policies)
+    for collection in _MADE:
+        api.delete(f"{collection}?labelSelector={names.STATE_LABEL}")
+    eventually(lambda: _no_pods(api))
+    api.delete(NODES)
 
 
 def _no_pods(api: Api) -> bool:

@@ -1,0 +1,240 @@
+"""Two coordinators: one writes, the other takes over, and neither agents nor labels notice much of it."""
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+import grpc
+import pytest
+
+from coordinator.fleet.leadership import LEADER_METADATA
+from coordinator.leadership.lease import TIMES
+from nicfleet import names
+from nicfleet.v1 import view_pb2, view_pb2_grpc
+from tests.controlplane.cluster import ControlPlane
+from tests.controlplane.nodes import fake_node
+from tests.integration.coordinator.proxy import Proxy
+from tests.integration.system.audit import Audit
+from tests.integration.system.cable import Cable, through_cable
+from tests.integration.system.faults import faulty
+from tests.integration.system.fleet import INBOX, WITH_DRIVER
+from tests.integration.system.pair import One, Pair
+from tests.integration.system.product import OFFERED, account, policy, sections
+from tests.integration.system.waiting import eventually
+
+NODES = ("node-1", "node-2", "node-3")
+AT_ONCE = 2.0
+"""Seconds in which a leader that lets go is followed."""
+MOST = TIMES.held + TIMES.looked_every + 1.0
+"""The same for one that vanishes: somebody must have seen its last renewal first."""
+
+
+@contextmanager
+def started(plane: ControlPlane, folder: Path, first: Path, second: Path) -> Iterator[Pair]:
+    """Two coordinators, of which the first one leads; nodes, agents, and a policy that is ready."""
+    pair = Pair(plane, folder, first, second)
+    try:
+        pair.start()
+        plane.apply(*(fake_node(node, resources=OFFERED) for node in NODES))
+        for node in NODES:
+            pair.agents.report(node, WITH_DRIVER)
+        plane.apply(policy(names.POLICY_NAME, sections("ofedDriver")))
+        plane.kubectl("wait", "--for=condition=Ready", f"nicclusterpolicy/{names.POLICY_NAME}", "--timeout=60s")
+        eventually(lambda: pair.api.condition("Verified")["status"] == "True")
+        yield pair
+    finally:
+        pair.remove()
+
+
+def own_account(plane: ControlPlane, folder: Path, name: str) -> Path:
+    """The same account, by a token of its own."""
+    path = folder / f"{name}.kubeconfig"
+    path.write_text(account(plane).read_text())
+    return path
+
+
+@pytest.fixture
+def pair(plane: ControlPlane, tmp_path: Path) -> Iterator[Pair]:
+    with started(plane, tmp_path, own_account(plane, tmp_path, "1"), own_account(plane, tmp_path, "2")) as found:
+        yield found
+
+
+@pytest.fixture
+def cabled(plane: ControlPlane, tmp_path: Path) -> Iterator[tuple[Pair, Cable]]:
+    """The first one reaches the API server by a cable."""
+    with (
+        through_cable(own_account(plane, tmp_path, "1"), tmp_path) as (cable, first),
+        started(plane, tmp_path, first, own_account(plane, tmp_path, "2")) as found,
+    ):
+        yield found, cable
+
+
+@pytest.fixture
+def behind(plane: ControlPlane, tmp_path: Path) -> Iterator[tuple[Pair, Proxy]]:
+    """The first one reaches the API server through a network that plays faults."""
+    with (
+        faulty(own_account(plane, tmp_path, "1"), tmp_path) as (network, first),
+        started(plane, tmp_path, first, own_account(plane, tmp_path, "2")) as found,
+    ):
+        yield found, network
+
+
+@contextmanager
+def changing(pair: Pair) -> Iterator[None]:
+    """Meanwhile the agents have something new to say ten times a second, so that whoever leads writes all the time."""
+    done = Event()
+
+    def change() -> None:
+        for turn in range(1_000_000):
+            for node in NODES:
+                pair.agents.report(node, (INBOX, WITH_DRIVER)[turn % 2])
+            if done.wait(0.1):
+                return
+
+    thread = Thread(target=change)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def writes_labels(one: One) -> bool:
+    return any(write.resource == "nodes" for write in one.writes())
+
+
+def connected(one: One) -> int:
+    """How many agents speak to this one; 0 when it does not lead."""
+    with grpc.insecure_channel(one.address) as channel:
+        try:
+            found = view_pb2_grpc.FleetViewStub(channel).ListNodes(view_pb2.ListNodesRequest(), timeout=10)
+        except grpc.RpcError:
+            return 0
+    return sum(node.connection == view_pb2.CONNECTION_CONNECTED for node in found.nodes)
+
+
+def judged(one: One) -> str:
+    """The state of the policy in its latest verdict; empty before the first one."""
+    with grpc.insecure_channel(one.address) as channel:
+        try:
+            return view_pb2_grpc.FleetViewStub(channel).GetPolicyStatus(view_pb2.GetPolicyStatusRequest()).state
+        except grpc.RpcError:
+            return ""
+
+
+def test_the_standby_is_ready_writes_nothing_and_names_the_leader(pair: Pair) -> None:
+    assert pair.second.role == "ok, on standby: first leads"
+    assert connected(pair.first) == len(NODES)
+    assert pair.second.writes() == []
+    assert pair.second.claims() == []
+
+    with grpc.insecure_channel(pair.second.address) as channel, pytest.raises(grpc.RpcError) as error:
+        view_pb2_grpc.FleetViewStub(channel).ListNodes(view_pb2.ListNodesRequest(), timeout=10)
+    call: Any = error.value
+    assert call.code() is grpc.StatusCode.UNAVAILABLE
+    assert call.details() == (f"this coordinator is on standby, and first at {pair.first.address} leads: ask that one")
+    assert dict(call.trailing_metadata())[LEADER_METADATA] == pair.first.address
+
+
+def test_a_leader_that_is_told_to_stop_is_followed_at_once_and_nothing_is_written_for_that(pair: Pair) -> None:
+    audit = Audit(pair.plane)
+    before = pair.api.status()
+
+    began = time.monotonic()
+    pair.first.process.send(signal.SIGTERM)
+    eventually(lambda: pair.holder() == "second", within=AT_ONCE)
+    took = time.monotonic() - began
+    eventually(lambda: connected(pair.second) == len(NODES))
+    in_step = time.monotonic() - began
+    eventually(lambda: pair.second.leads)
+
+    assert took < AT_ONCE
+    assert in_step < 5.0
+    eventually(lambda: pair.first.process.pid is None)
+    assert pair.first.logged("stopped")
+    eventually(lambda: pair.second.logged("watches in sync"))
+    assert pair.api.status() == before
+    pair.agents.report(NODES[0], INBOX)  # it works: this is the first thing that it writes
+    eventually(lambda: pair.api.labels(NODES[0])[names.DRIVER_FLAVOUR_LABEL] == "inbox")
+    eventually(lambda: pair.api.status()["state"] == "notReady")
+    assert [(write.verb, write.name) for write in audit.labels()] == [("patch", NODES[0])]
+    assert audit.objects() == []
+
+
+def test_a_leader_that_is_killed_is_followed_when_its_lease_has_ended(pair: Pair) -> None:
+    audit = Audit(pair.plane)
+
+    began = time.monotonic()
+    pair.first.kill()
+    eventually(lambda: pair.holder() == "second", within=MOST)
+    took = time.monotonic() - began
+    eventually(lambda: connected(pair.second) == len(NODES))
+    in_step = time.monotonic() - began
+
+    assert TIMES.held - TIMES.renewed_every - 0.5 < took < MOST
+    assert in_step < took + 2.0
+    eventually(lambda: pair.second.leads)
+    eventually(lambda: judged(pair.second) == "ready")
+    pair.first.start()
+    assert pair.first.role == "ok, on standby: second leads"
+    assert audit.writes() == []  # neither labels, nor objects, nor a status
+
+
+def test_a_leader_that_is_cut_off_stops_writing_before_its_lease_ends(cabled: tuple[Pair, Cable]) -> None:
+    pair, cable = cabled
+    with changing(pair):
+        eventually(lambda: writes_labels(pair.first))
+        cable.cut()
+        eventually(lambda: pair.second.leads, within=MOST + 5.0)
+        eventually(lambda: connected(pair.second) == len(NODES), within=20.0)
+        eventually(lambda: writes_labels(pair.second))
+        cable.mend()
+        eventually(lambda: pair.first.process.pid is None)
+    assert_handed_over(pair)
+    (line,) = pair.first.logged("leadership lost")
+    assert line["why"].startswith("not renewed for 10 s: ")
+
+
+def test_a_leader_that_only_cannot_renew_stops_writing_too(behind: tuple[Pair, Proxy]) -> None:
+    """Its writes would pass: it is the leader itself that holds them back."""
+    pair, network = behind
+    with changing(pair):
+        eventually(lambda: writes_labels(pair.first))
+        network.delay = lambda request: 3600.0 * ("/leases/" in request.path)
+        cut = time.time()
+        eventually(lambda: pair.second.leads, within=MOST + 5.0)
+        eventually(lambda: writes_labels(pair.second))
+        eventually(lambda: pair.first.process.pid is None)
+    assert_handed_over(pair)
+    after = [write.at - cut for write in pair.first.writes() if write.at > cut]
+    assert after  # it wrote while it might
+    assert max(after) < TIMES.held - TIMES.margin
+
+
+def test_a_leader_that_was_frozen_writes_nothing_when_it_wakes_up(pair: Pair) -> None:
+    with changing(pair):
+        eventually(lambda: writes_labels(pair.first))
+        pair.first.process.send(signal.SIGSTOP)
+        frozen = time.time()
+        eventually(lambda: pair.second.leads, within=MOST + 5.0)
+        eventually(lambda: connected(pair.second) == len(NODES), within=10.0)  # nobody told the agents anything
+        eventually(lambda: writes_labels(pair.second))
+        pair.first.process.send(signal.SIGCONT)
+        eventually(lambda: pair.first.process.pid is None)
+    assert_handed_over(pair)
+    assert all(write.at < frozen + 1.0 for write in pair.first.writes())
+    assert len(pair.first.logged("leadership lost")) == 1
+
+
+def assert_handed_over(pair: Pair) -> None:
+    """The first one's last write was before the second one's claim, and that before the second one's first write."""
+    last = pair.first.writes()[-1].at
+    claim = pair.second.claims()[0].at
+    first = pair.second.writes()[0].at
+    assert last < claim < first
+    assert pair.first.claims()[-1].at + TIMES.held <= claim + 0.1
