@@ -74,11 +74,11 @@ def install_nfd(plane: ControlPlane, helm: Helm, folder: Path) -> None:
     _register(plane)
     helm.run(
         "install", "nfd", chart, f"--namespace={NFD_NAMESPACE}", "--create-namespace", "--wait", "--timeout=60s",
-        "--set=nfd=nfd",
+        "--set=nfd=nfd-node-feature-discovery",
     )  # fmt: skip
     api = Api(plane)
     try:
-        _label(plane, api, NFD_NAMESPACE, "nfd-worker")
+        _label(plane, api, NFD_NAMESPACE, "nfd-node-feature-discovery-worker")
     finally:
         api.close()
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from random import Random
@@ -274,6 +275,26 @@ async def test_an_object_of_upstreams_operator_is_taken_over_whole(
 
     assert outcome.action is Action.UPDATED
     assert [variable["name"] for variable in container(installed)["env"]] == ["A", "B"]
+
+
+async def test_an_owner_that_upstreams_operator_left_lets_go(
+    installed: ControlPlane, index: ObjectIndex, applier: Applier, policy: Obj
+) -> None:
+    """Several policies of its share objects, which the one that wrote last owns. Two controllers would be refused."""
+    other = policy | {"kind": "NicNodePolicy", "metadata": {"name": "other", "uid": str(uuid.uuid4())}}
+    theirs = marked(config_map("shared", a="1"), other)
+    theirs["metadata"]["annotations"] = {"nvidia.network-operator.revision": "42"}
+    installed.kubectl("create", "--field-manager=manager", "-f", "-", input=json.dumps(theirs))
+    ref = ref_of(theirs)
+    await eventually(lambda: index.get(ref) is not None)
+
+    (outcome,) = await applier.apply([marked(config_map("shared", a="1"), policy)])
+
+    assert outcome.action is Action.UPDATED
+    metadata = installed.get("configmap", "shared", f"--namespace={NAMESPACE}", "--show-managed-fields")["metadata"]
+    assert [owner["uid"] for owner in metadata["ownerReferences"]] == [policy["metadata"]["uid"]]
+    assert metadata["annotations"].keys() == {names.HASH_ANNOTATION}
+    assert [entry["manager"] for entry in metadata["managedFields"]] == [names.OBJECTS_MANAGER]
 
 
 async def test_what_is_no_longer_desired_goes_and_nothing_else(

@@ -78,11 +78,11 @@ def reader(plane: ControlPlane) -> Iterator[Path]:
 
 
 @contextmanager
-def account(plane: ControlPlane, name: str, *resources: str) -> Iterator[Path]:
-    """The kubeconfig of an account that may get and list these resources."""
+def account(plane: ControlPlane, name: str, *resources: str, verbs: str = "get,list") -> Iterator[Path]:
+    """The kubeconfig of an account that may do this with these resources."""
     plane.kubectl("create", "serviceaccount", name, "--namespace=default")
     asked = (
-        ["--verb=get,list", f"--resource={','.join(resources)}"] if resources else ["--verb=get", "--resource=nodes"]
+        [f"--verb={verbs}", f"--resource={','.join(resources)}"] if resources else ["--verb=get", "--resource=nodes"]
     )
     plane.kubectl("create", "clusterrole", name, *asked)
     plane.kubectl("create", "clusterrolebinding", name, f"--clusterrole={name}", f"--serviceaccount=default:{name}")
@@ -272,6 +272,11 @@ def test_what_others_changed_is_put_back(product: Product, planner: Planner) -> 
 
     assert moving(plan) == {("DaemonSet", PLUGIN): "change"}
     assert [line[1:].strip() for line in _lines(plan)] == ["env:", "- name: THEIRS", "value: '1'"]
+    (taken,) = (each["taken_from"] for each in plan["objects"] if each["taken_from"])
+    assert taken == ["kubectl-set"]
+    with account(product.plane, "patcher", "*.*", verbs="get,list,patch") as patcher:
+        without_update = planner(whole(), expect=1, agents=False, kubeconfig=patcher)
+    assert set(_lines(plan)) <= set(_lines(without_update))
     product.coordinator.start()
     eventually(lambda: planner(whole(), expect=0))
     assert "THEIRS" not in json.dumps(product.api.daemonset(PLUGIN)["spec"])
