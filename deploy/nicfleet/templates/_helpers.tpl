@@ -87,6 +87,21 @@ affinity: {{ toYaml . | nindent 2 }}
 {{- end }}
 {{- end -}}
 
+{{/*
+The CNI directories that the agent looks for, as CNI_BIN_DIR and CNI_NETWORK_DIR. It is shown the directory above, which
+tells whether there is one without making it; so only those in a directory of CNI's own, and nothing else of the node's.
+*/}}
+{{- define "nicfleet.cniDirectories" -}}
+{{- $openShift := .Capabilities.APIVersions.Has "config.openshift.io/v1" -}}
+{{- $bin := .Values.operator.cniBinDirectory | default (ternary "/var/lib/cni/bin" "/opt/cni/bin" $openShift) -}}
+{{- $network := .Values.operator.cniNetworkDirectory | default "/etc/cni/net.d" -}}
+{{- range $name, $path := dict "CNI_BIN_DIR" (clean $bin) "CNI_NETWORK_DIR" (clean $network) }}
+{{- if regexMatch "^/.+/cni/[^/]+$" $path }}
+{{ $name }}: {{ $path | quote }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
 {{/* No pod of the coordinator's image needs more than this. */}}
 {{- define "nicfleet.podSecurity" -}}
 runAsNonRoot: true
@@ -117,8 +132,15 @@ capabilities:
 {{- end -}}
 {{- end -}}
 
+{{/* gRPC's own lines, of every failed handshake for example, are no JSON. What matters of them is in our log. */}}
+{{- define "nicfleet.quietGrpcEnv" -}}
+- name: GRPC_VERBOSITY
+  value: NONE
+{{- end -}}
+
 {{/* How the coordinator speaks to agents and viewers. */}}
 {{- define "nicfleet.serverTransportEnv" -}}
+{{ include "nicfleet.quietGrpcEnv" . }}
 {{- if .Values.tls.enabled }}
 - name: NICFLEET_SERVICE
   value: {{ include "nicfleet.fullname" . }}-coordinator
@@ -141,6 +163,7 @@ capabilities:
 
 {{/* How an agent speaks to the coordinator. */}}
 {{- define "nicfleet.clientTransportEnv" -}}
+{{ include "nicfleet.quietGrpcEnv" . }}
 {{- if .Values.tls.enabled }}
 - name: NICFLEET_CA_FILE
   value: /etc/nicfleet/ca/ca.crt

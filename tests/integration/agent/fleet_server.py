@@ -68,12 +68,14 @@ async def _read(requests: Any, stream: Stream) -> None:
 
 
 @asynccontextmanager
-async def fleet_server(address: str = "127.0.0.1:0") -> AsyncIterator[Fleet]:
-    """A coordinator on loopback; `address` of the result is HOST:PORT."""
+async def fleet_server(
+    address: str = "127.0.0.1:0", credentials: grpc.ServerCredentials | None = None
+) -> AsyncIterator[Fleet]:
+    """A coordinator on loopback, in plaintext without credentials; `address` of the result is HOST:PORT."""
     fleet = Fleet()
     server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
     fleet_pb2_grpc.add_FleetServicer_to_server(fleet, server)
-    port = server.add_insecure_port(address)
+    port = server.add_secure_port(address, credentials) if credentials else server.add_insecure_port(address)
     fleet.address = f"127.0.0.1:{port}"
     await server.start()
     try:
