@@ -142,11 +142,11 @@ class FleetService(fleet_pb2_grpc.FleetServicer):
         """One agent's stream, from Hello to its end."""
         session = None
         try:
-            agent = await self._prove(context)
             async with asyncio.timeout(HELLO_SECONDS) as deadline:
-                hello = await _first(request_iterator)
+                hello = await _first(request_iterator)  # even of one who will be refused: he listens when he has spoken
                 session = Session(_identity(hello), context.write, deadline)
-                deadline.reschedule(None)  # the claim may have to wait for a probe
+                deadline.reschedule(None)  # the claim may have to wait for the API server, and for a probe
+                agent = await self._prove(context)
                 self._require(agent, session)
                 await self._admit(session)
                 try:

@@ -81,6 +81,11 @@ class ControlPlane:
         return self._site.ca
 
     @property
+    def service_account_key(self) -> Path:
+        """The private key that ServiceAccounts' tokens are signed with, as PEM: for forged ones."""
+        return self._site.service_account_key
+
+    @property
     def kubeconfig(self) -> Path:
         """The kubeconfig of an administrator."""
         return self._site.kubeconfig(ADMIN)

@@ -1,0 +1,432 @@
+"""Agents and viewers with tokens of a real API server, over TLS: who is believed, and for what."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+
+from agent.channel import Dialler
+from agent.latest import Latest
+from agent.outbox import Identity as AgentIdentity
+from agent.report import Reporter
+from coordinator.authentication.gate import Gate
+from coordinator.fleet import server, view_guard
+from coordinator.fleet.fleet import Connection, Fleet
+from coordinator.fleet.refusals import Refusals
+from coordinator.fleet.server import serve
+from coordinator.fleet.views import FleetView
+from coordinator.kube.client import Kube
+from nicfleet.channel import Tls, open_channel
+from nicfleet.inventory import NodeName
+from nicfleet.names import DEFAULT_NAMESPACE as NAMESPACE
+from nicfleet.names import TOKEN_AUDIENCE
+from nicfleet.reasons import Reason
+from nicfleet.token_file import TokenFile
+from nicfleet.v1 import fleet_pb2, fleet_pb2_grpc, view_pb2, view_pb2_grpc
+from tests.controlplane.cluster import ControlPlane
+from tests.controlplane.nodes import fake_node
+from tests.controlplane.tokens import account_token, claims, forged, pod_token
+from tests.integration.coordinator.certificates import write_certificate
+from tests.integration.coordinator_grpc.conftest import AgentStream, now
+from tests.unit.coordinator.inventories import connectx6dx, inventory, kube_node
+from tests.unit.coordinator.reports import hello, identity
+
+AGENT = "nicfleet-agent"
+ACCOUNT = f"system:serviceaccount:{NAMESPACE}:{AGENT}"
+NAME = NodeName("identity-1")
+OTHER = NodeName("identity-2")
+VALUE = inventory(connectx6dx())
+UNPROVEN = fleet_pb2.REFUSAL_REASON_IDENTITY_UNPROVEN
+FOREIGN = fleet_pb2.REFUSAL_REASON_IDENTITY_FOREIGN
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """A cluster with an agent's pod on each of two nodes; the tokens are made when they are asked for."""
+
+    plane: ControlPlane
+
+    def agent(self, node: str = NAME, audience: str = TOKEN_AUDIENCE) -> str:
+        return pod_token(self.plane, NAMESPACE, AGENT, f"agent-{node}", audience)
+
+    def forged(self, **changes: Any) -> str:
+        return forged(self.plane, self.agent(), changes)
+
+    def ending(self, seconds: float) -> str:
+        """Of the agent, with an end so many seconds from now."""
+        return self.forged(exp=int(time.time() + seconds), iat=int(time.time()) - 600, nbf=int(time.time()) - 600)
+
+    def of_earlier_node(self) -> str:
+        bound = claims(self.agent())["kubernetes.io"]
+        return self.forged(**{"kubernetes.io": bound | {"node": {"name": NAME, "uid": "an-earlier-one"}}})
+
+    def account(self, name: str = AGENT, audience: str = TOKEN_AUDIENCE) -> str:
+        return account_token(self.plane, NAMESPACE, name, audience)
+
+    def uid(self, node: str) -> str:
+        found: str = self.plane.get("node", node)["metadata"]["uid"]
+        return found
+
+
+@pytest.fixture(scope="module")
+def tokens(installed: ControlPlane) -> Iterator[Tokens]:
+    objects = [fake_node(NAME), fake_node(OTHER)]
+    objects += [_account(name) for name in (AGENT, "somebody", "viewer")]
+    installed.apply(*objects)
+    pods = [_pod(node, AGENT) for node in (NAME, OTHER)] + [_pod(NAME, "somebody")]
+    installed.apply(*pods, _role(), _binding())
+    yield Tokens(installed)
+    installed.kubectl("delete", "-f", "-", "--wait=false", "--grace-period=0", "--force", input=_list(pods + objects))
+    installed.kubectl("delete", "clusterrole,clusterrolebinding", "nicfleet-viewer")
+
+
+def _list(objects: list[dict[str, Any]]) -> str:
+    import json
+
+    return json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
+
+
+def _account(name: str) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": NAMESPACE}}
+
+
+def _pod(node: str, account: str) -> dict[str, Any]:
+    name = f"agent-{node}" if account == AGENT else f"{account}-{node}"
+    spec = {"serviceAccountName": account, "nodeName": node, "containers": [{"name": "c", "image": "none"}]}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": NAMESPACE}, "spec": spec}
+
+
+def _role() -> dict[str, Any]:
+    rule = {"nonResourceURLs": ["/nicfleet/v1/fleetview"], "verbs": ["get"]}
+    kind = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole"}
+    return kind | {"metadata": {"name": "nicfleet-viewer"}, "rules": [rule]}
+
+
+def _binding() -> dict[str, Any]:
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "nicfleet-viewer"}
+    kind = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding"}
+    viewer = {"kind": "ServiceAccount", "name": "viewer", "namespace": NAMESPACE}
+    return kind | {"metadata": {"name": "nicfleet-viewer"}, "roleRef": role, "subjects": [viewer]}
+
+
+@dataclass
+class Site:
+    """A coordinator's server behind TLS and a gate."""
+
+    address: str
+    authority: Path
+    fleet: Fleet
+    refusals: Refusals
+    seen: list[Connection]
+    """The connection of NAME after each change."""
+
+    @asynccontextmanager
+    async def channel(self, token: str | Callable[[], str] | None) -> AsyncIterator[grpc.aio.Channel]:
+        give = (lambda: token) if isinstance(token, str) else token
+        async with open_channel(self.address, Tls(self.authority, "127.0.0.1", give)) as channel:
+            yield channel
+
+    @asynccontextmanager
+    async def agent(self, token: str | None) -> AsyncIterator[AgentStream]:
+        async with self.channel(token) as channel:
+            yield AgentStream(fleet_pb2_grpc.FleetStub(channel).Report())
+
+    async def refused(self, token: str | None, node: str = NAME) -> tuple[fleet_pb2.Refused, grpc.StatusCode]:
+        async with self.agent(token) as stream:
+            await stream.call.write(fleet_pb2.ReportRequest(hello=hello(VALUE, identity(node))))
+            refused = (await stream.receive()).refused
+            code = await stream.end()
+            assert await stream.call.details() == refused.message
+            return refused, code
+
+    def connection(self, node: NodeName = NAME) -> Connection:
+        snapshot = self.fleet.snapshot(node)
+        assert snapshot is not None
+        return snapshot.connection
+
+
+@pytest.fixture
+async def site(tokens: Tokens, kube: Kube, tmp_path: Path) -> AsyncIterator[Site]:
+    async with _serving(Gate(kube, ACCOUNT), tmp_path) as running:
+        for node in (NAME, OTHER):
+            running.fleet.node_seen(kube_node(node, uid=tokens.uid(node)))
+        yield running
+
+
+@asynccontextmanager
+async def _serving(gate: Gate, folder: Path) -> AsyncIterator[Site]:
+    certificate = write_certificate(folder)
+    refusals = Refusals(time.monotonic)
+    seen: list[Connection] = []
+
+    def changed(name: NodeName, hardware: bool) -> None:
+        snapshot = fleet.snapshot(name)
+        if name == NAME and snapshot is not None:
+            seen.append(snapshot.connection)
+
+    fleet = Fleet(now, changed)
+    fleet.nodes_synced()
+    view = FleetView(fleet, now, lambda _: None, lambda *_: None)
+    pair = ((folder / "tls.key").read_bytes(), certificate)
+    running = await serve("127.0.0.1:0", fleet, view, refusals, grpc.ssl_server_credentials([pair]), gate=gate)
+    try:
+        yield Site(f"127.0.0.1:{running.port}", folder / "tls.crt", fleet, refusals, seen)
+    finally:
+        await running.stop(grace=0)
+
+
+async def test_an_agent_speaks_for_the_node_that_its_token_names(site: Site, tokens: Tokens) -> None:
+    async with site.agent(tokens.agent()) as stream:
+        assert (await stream.say_hello(VALUE, identity(NAME))).HasField("welcome")
+        assert (await stream.report(VALUE)).ack.sequence == 1
+        assert site.connection() is Connection.CONNECTED
+    assert site.refusals.counts == {}
+
+
+REFUSED: dict[str, tuple[Callable[[Tokens], str | None], fleet_pb2.RefusalReason.ValueType, str]] = {
+    "no-token": (lambda _: None, UNPROVEN, "shows no token"),
+    "garbage": (lambda _: "no.such.token", UNPROVEN, "invalid bearer token"),
+    "bad-signature": (lambda t: f"{t.agent()[:-8]}AAAAAAAA", UNPROVEN, "invalid bearer token"),
+    "expired": (lambda t: t.ending(-120), UNPROVEN, "expired"),
+    "expired-just-now": (lambda t: t.ending(-20), UNPROVEN, "has expired: see why the kubelet"),
+    "another-audience": (lambda t: t.agent(audience="vault"), UNPROVEN, "projected token for audience"),
+    "the-api-servers-audience": (
+        lambda t: t.agent(audience="https://kubernetes.default.svc"), UNPROVEN, "projected token for audience"
+    ),
+    "of-another-node": (lambda t: t.agent(OTHER), FOREIGN, f"on node {OTHER}, and the report is for {NAME}"),
+    "of-an-earlier-node": (Tokens.of_earlier_node, FOREIGN, "of an earlier Node"),
+    "of-another-account": (
+        lambda t: pod_token(t.plane, NAMESPACE, "somebody", f"somebody-{NAME}", TOKEN_AUDIENCE),
+        FOREIGN,
+        f"is of system:serviceaccount:{NAMESPACE}:somebody",
+    ),
+    "bound-to-no-pod": (Tokens.account, FOREIGN, "bound to no pod on a node"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSED)
+async def test_any_other_token_is_refused_in_words_and_changes_nothing(
+    site: Site, tokens: Tokens, caplog: pytest.LogCaptureFixture, case: str
+) -> None:
+    make, reason, words = REFUSED[case]
+    token = make(tokens)
+    caplog.set_level(logging.WARNING)
+
+    for _ in range(3):
+        refused, code = await site.refused(token)
+
+    assert refused.reason == reason
+    assert words in refused.message
+    unproven = reason == UNPROVEN
+    assert code is (grpc.StatusCode.UNAUTHENTICATED if unproven else grpc.StatusCode.PERMISSION_DENIED)
+    assert site.connection() is Connection.NOT_REPORTED
+    finding = Reason.IdentityUnproven if unproven else Reason.IdentityForeign
+    assert site.refusals.counts == {finding: 3}
+    told = [record for record in caplog.records if record.message == "agent refused"]
+    fields = [(vars(each)["peer"], vars(each)["node"], vars(each)["reason"]) for each in told]
+    assert fields == [("127.0.0.1", NAME, finding)]
+    assert token is None or token not in caplog.text
+
+
+async def test_a_node_that_was_made_anew_is_not_the_old_agents(site: Site, tokens: Tokens) -> None:
+    async with site.agent(tokens.agent()) as stream:
+        await stream.say_hello(VALUE, identity(NAME))
+        await stream.report(VALUE)
+        site.fleet.node_seen(kube_node(NAME, uid="another"))
+        await stream.send(heartbeat=fleet_pb2.Heartbeat())
+        refused = (await stream.receive()).refused
+        assert refused.reason == FOREIGN
+        assert "earlier Node" in refused.message
+        assert await stream.end() is grpc.StatusCode.PERMISSION_DENIED
+    assert (await site.refused(tokens.agent()))[0].reason == FOREIGN
+
+
+async def test_many_connections_with_one_token_are_one_question(site: Site, tokens: Tokens) -> None:
+    token = tokens.agent()
+    before = _reviews(tokens)
+    async with site.channel(token) as channel:
+        streams = [AgentStream(fleet_pb2_grpc.FleetStub(channel).Report()) for _ in range(50)]
+        for stream in streams:
+            await stream.send(hello=hello(VALUE, identity(NAME)))
+        await asyncio.gather(*(stream.receive() for stream in streams))
+    assert _reviews(tokens) - before == 1
+
+
+def _reviews(tokens: Tokens) -> int:
+    tokens.plane.kubectl("get", "namespace", "default")  # logged after all that has ended by now
+    about = (event["objectRef"]["resource"] for event in tokens.plane.audit() if "objectRef" in event)
+    return sum(resource == "tokenreviews" for resource in about)
+
+
+def _dead(kubeconfig: Path, copy: Path, url: str) -> Path:
+    """The same for an API server that is not there."""
+    copy.write_text(kubeconfig.read_text().replace(url, "https://127.0.0.1:1"))
+    return copy
+
+
+async def test_without_the_api_server_nobody_is_let_in_and_nobody_refused(
+    tokens: Tokens, tmp_path: Path, kubeconfig: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    kube = await Kube.connect(_dead(kubeconfig, tmp_path / "kubeconfig", tokens.plane.url))
+    try:
+        async with _serving(Gate(kube, ACCOUNT), tmp_path) as site:
+            for _ in range(3):
+                async with site.agent(tokens.agent()) as stream:
+                    await stream.send(hello=hello(VALUE, identity(NAME)))
+                    assert await stream.end() is grpc.StatusCode.UNAVAILABLE
+                    assert "the token cannot be checked now" in await stream.call.details()
+            assert site.refusals.counts == {}
+    finally:
+        await kube.close()
+    assert [vars(each)["reason"] for each in caplog.records if each.message == "agents not checked"] == [
+        Reason.IdentityUnchecked
+    ]
+
+
+async def test_an_agent_renews_its_stream_before_its_token_ends_and_is_silent_at_no_time(
+    site: Site, tokens: Tokens, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(server, "HEARTBEAT_SECONDS", 1)
+    caplog.set_level(logging.INFO)
+    file = TokenFile(tmp_path / "token")
+    file.path.write_text(tokens.ending(8))
+    latest = Latest("0.1.0")
+    latest.put(VALUE, now())
+    who = AgentIdentity(NAME, "instance-1", now(), "0.1.0")
+    dialler = Dialler(Tls(site.authority, "127.0.0.1", file))
+    reporter = asyncio.create_task(Reporter(who, site.address, latest, dialler).run())
+    try:
+        await _until(lambda: site.connection() is Connection.CONNECTED)
+        file.path.write_text(tokens.agent())  # as the kubelet does, long before
+        del site.seen[:]
+        await _until(lambda: len(_messages(caplog, "agent connected")) == 2)
+        await asyncio.sleep(3)  # the first token's end
+        assert site.connection() is Connection.CONNECTED
+    finally:
+        reporter.cancel()
+        with suppress(asyncio.CancelledError):
+            await reporter
+    assert set(site.seen) <= {Connection.CONNECTED}
+    assert len(_messages(caplog, "agent connected")) == 2
+    assert site.refusals.counts == {}
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    """The log and the fleet have no events of their own to wait for."""
+    async with asyncio.timeout(15):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+
+
+def _messages(caplog: pytest.LogCaptureFixture, message: str) -> list[logging.LogRecord]:
+    return [record for record in caplog.records if record.message == message]
+
+
+async def test_a_stream_that_is_not_renewed_ends_with_its_token(site: Site, tokens: Tokens) -> None:
+    async with site.agent(tokens.ending(4)) as stream:
+        await stream.say_hello(VALUE, identity(NAME))
+        await stream.report(VALUE)
+        kinds: list[str | None] = []
+
+        async def listen() -> None:
+            with suppress(grpc.aio.AioRpcError):
+                while (response := await stream.call.read()) is not grpc.aio.EOF:
+                    kinds.append(response.WhichOneof("kind"))
+
+        listening = asyncio.create_task(listen())
+        async with asyncio.timeout(8):
+            while not listening.done():
+                with suppress(asyncio.InvalidStateError):
+                    await stream.send(heartbeat=fleet_pb2.Heartbeat())
+                await asyncio.sleep(0.1)
+        assert kinds == ["renew"]
+        assert await stream.call.code() is grpc.StatusCode.UNAUTHENTICATED
+        assert await stream.call.details() == "the token that this stream began with has expired"
+
+
+async def test_health_is_open_and_so_is_everything_from_loopback(site: Site) -> None:
+    async with site.channel(None) as channel:
+        await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
+        assert len((await _list_nodes(channel)).nodes) == 2
+        assert await _services(channel)
+
+
+async def _list_nodes(channel: grpc.aio.Channel) -> view_pb2.ListNodesResponse:
+    view: Any = view_pb2_grpc.FleetViewStub(channel)
+    found: view_pb2.ListNodesResponse = await view.ListNodes(view_pb2.ListNodesRequest())
+    return found
+
+
+async def _services(channel: grpc.aio.Channel) -> int:
+    call: Any = reflection_pb2_grpc.ServerReflectionStub(channel)
+    request = reflection_pb2.ServerReflectionRequest(list_services="")
+    answers = [answer async for answer in call.ServerReflectionInfo(iter([request]))]
+    return len(answers[0].list_services_response.service)
+
+
+@pytest.fixture
+def from_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Peers of this machine are taken for peers of another."""
+    monkeypatch.setattr(view_guard, "is_loopback", lambda peer: False)
+
+
+VIEWERS: dict[str, tuple[Callable[[Tokens], str | None], grpc.StatusCode, str]] = {
+    "no-token": (lambda _: None, grpc.StatusCode.UNAUTHENTICATED, "kubectl port-forward"),
+    "garbage": (lambda _: "garbage", grpc.StatusCode.UNAUTHENTICATED, "invalid bearer token"),
+    "without-the-right": (
+        lambda t: t.account("somebody"), grpc.StatusCode.PERMISSION_DENIED, ":somebody may not read the fleet"
+    ),
+    "an-agent": (Tokens.agent, grpc.StatusCode.PERMISSION_DENIED, "bind the ClusterRole"),
+    "for-somebody-else": (lambda t: t.account("viewer", "vault"), grpc.StatusCode.UNAUTHENTICATED, "audience"),
+}  # fmt: skip
+
+
+@pytest.mark.usefixtures("from_elsewhere")
+@pytest.mark.parametrize("case", VIEWERS)
+async def test_who_may_not_read_the_fleet_is_told_why(
+    site: Site, tokens: Tokens, caplog: pytest.LogCaptureFixture, case: str
+) -> None:
+    make, code, words = VIEWERS[case]
+    async with site.channel(make(tokens)) as channel:
+        await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
+        for _ in range(2):
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await _list_nodes(channel)
+            assert refused.value.code() is code
+            assert words in str(refused.value.details())
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await _services(channel)
+        assert refused.value.code() is code
+    assert len(_messages(caplog, "viewer refused")) == 1
+    assert sum(site.refusals.counts.values()) == 3
+
+
+@pytest.mark.usefixtures("from_elsewhere")
+@pytest.mark.parametrize("audience", [TOKEN_AUDIENCE, ""], ids=["ours", "the-api-servers"])
+async def test_who_has_the_right_may_read_the_fleet(site: Site, tokens: Tokens, audience: str) -> None:
+    async with site.channel(tokens.account("viewer", audience)) as channel:
+        assert len((await _list_nodes(channel)).nodes) == 2
+        assert await _services(channel)
+
+
+@pytest.mark.usefixtures("from_elsewhere")
+async def test_a_call_that_lasts_ends_with_its_token(site: Site, tokens: Tokens) -> None:
+    token = forged(tokens.plane, tokens.account("viewer"), {"exp": int(time.time()) + 3})
+    async with site.channel(token) as channel:
+        view: Any = view_pb2_grpc.FleetViewStub(channel)
+        watch = view.WatchNodes(view_pb2.WatchNodesRequest())
+        names = [(await watch.read()).node.name, (await watch.read()).node.name]
+        assert sorted(names) == [NAME, OTHER]
+        with pytest.raises(grpc.aio.AioRpcError) as ended:
+            async with asyncio.timeout(6):
+                await watch.read()
+        assert ended.value.code() is grpc.StatusCode.UNAUTHENTICATED
