@@ -24,7 +24,9 @@ OURS: Final = {"coordinator": f"localhost/nicfleet:{TAG}", "agent": f"localhost/
 STAND_IN: Final = "localhost/stand-in:e2e"
 
 _FILES: Final = Path(__file__).with_name("stand-in")
-_APPLETS: Final = ("sh", "ls", "grep", "sleep", "cat", "echo")
+_STATIC: Final = ("busybox-static", "bash-static")
+"""busybox's own shell would run its own lsmod."""
+_APPLETS: Final = ("ls", "grep", "sleep")
 _PROGRAMS: Final = {"thin_entrypoint": "stand-in", "install_multus": "done"}
 """What components call their programs, where they do not leave it to the image."""
 
@@ -60,7 +62,9 @@ class Images:
         """Archives of the image that stands in for all components, and of the one that holds a pod's namespaces."""
         tree = self._folder / "stand-in"
         (tree / "bin").mkdir(parents=True)
-        shutil.copy(self._busybox(), tree / "bin/busybox")
+        static = self._kept(f"static-{self._architecture}", self._unpack_static)
+        shutil.copytree(static, tree / "bin", dirs_exist_ok=True)
+        (tree / "bin/sh").symlink_to("bash-static")
         for applet in _APPLETS:
             (tree / "bin" / applet).symlink_to("busybox")
         shutil.copy(_FILES / "lsmod", tree / "bin/lsmod")
@@ -105,17 +109,16 @@ class Images:
         self._store.wheels = place
         self._store.download([self._architecture])
 
-    def _busybox(self) -> Path:
-        return self._kept(f"busybox-{self._architecture}", self._unpack_busybox)
-
-    def _unpack_busybox(self, place: Path) -> None:
-        """Debian's static one, without installing it."""
-        folder = self._folder / "busybox"
+    def _unpack_static(self, place: Path) -> None:
+        """Debian's programs that need no library, without installing them."""
+        folder = self._folder / "static"
         folder.mkdir()
-        _run(["apt-get", "download", "--quiet", "busybox-static"], cwd=folder)
-        (package,) = folder.glob("*.deb")
-        _run(["dpkg", "--extract", str(package), str(folder)])
-        shutil.copy(folder / "bin/busybox", place)
+        _run(["apt-get", "download", "--quiet", *_STATIC], cwd=folder, stdout=subprocess.DEVNULL)
+        for package in folder.glob("*.deb"):
+            _run(["dpkg", "--extract", str(package), str(folder)])
+        place.mkdir()
+        for program in ("busybox", "bash-static"):
+            shutil.copy(folder / "bin" / program, place)
 
     def _kept(self, name: str, make: Callable[[Path], None]) -> Path:
         """A file or folder that is made once, whole or not at all."""
