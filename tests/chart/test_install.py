@@ -15,6 +15,7 @@ from coordinator.objects.render import Renderer
 from coordinator.policy import NicClusterPolicy
 from coordinator.states.cluster import Cluster
 from nicfleet import names
+from nicfleet.channel import Tls
 from tests.chart.helm import CHART, NAMESPACE, ROOT, Helm
 from tests.chart.variants import OLD, VARIANTS
 from tests.controlplane.cluster import ControlPlane
@@ -101,9 +102,16 @@ def test_the_api_server_accepts_every_object_of_every_variant(helm: Helm, served
     """Fields that it does not know are refused too. Most objects are the same in many variants: each is asked once."""
     objects = {json.dumps(each) for values in VARIANTS.values() for each in helm.template(values)}
 
+    pods = [each["spec"] for each in map(json.loads, objects) if each["kind"] == "Pod"]
+    checks = {spec["serviceAccountName"] for spec in pods if "serviceAccountName" in spec}
+    for account in checks:  # of a Pod it must be there
+        served.kubectl("create", "serviceaccount", account, f"--namespace={NAMESPACE}")
     answered = served.kubectl(
         "create", "--dry-run=server", "--validate=strict", "-f", "-", input="\n---\n".join(objects)
     )
+
+    for account in checks:
+        served.kubectl("delete", "serviceaccount", account, f"--namespace={NAMESPACE}")
 
     assert answered.count("(server dry run)") == len(objects) > 2 * len(VARIANTS)
 
@@ -129,7 +137,7 @@ def test_an_upgrade_deletes_nothing_and_an_uninstall_leaves_only_what_is_the_use
     assert deleted(plane) == kept
     assert policy(plane)["metadata"]["uid"] == mine["metadata"]["uid"]
     kinds = "deployments,daemonsets,services,serviceaccounts,roles,rolebindings,clusterroles,clusterrolebindings"
-    kinds += ",networkpolicies,poddisruptionbudgets,secrets,jobs,validatingwebhookconfigurations"
+    kinds += ",networkpolicies,poddisruptionbudgets,secrets,configmaps,jobs,validatingwebhookconfigurations"
     assert eventually(lambda: plane.kubectl("get", kinds, "-A", "-l", OURS, "-o", "name").split() == [])
 
 
@@ -215,16 +223,42 @@ def test_the_hooks_account_installs_the_crds_and_deletes_none(helm: Helm, plane:
     plane.kubectl("delete", "-f", "-", input=yaml.safe_dump_all(each for each in hook if each["kind"] != "Job"))
 
 
-def test_the_charts_account_is_enough_for_the_coordinator_and_the_check_tells_the_truth(
-    plane: ControlPlane, installed: str, tmp_path: Path
+def authority(plane: ControlPlane) -> bytes:
+    """Whom agents are told to trust."""
+    return str(plane.get("configmap", names.CA_CONFIG_MAP, f"--namespace={NAMESPACE}")["data"]["ca.crt"]).encode()
+
+
+def token_of_the_agent(plane: ControlPlane) -> str:
+    """As the kubelet mounts it: bound to the agent's pod on worker-1."""
+    pods = plane.get("pods", f"--namespace={NAMESPACE}", "-l", f"app.kubernetes.io/name=nicfleet-agent,{OURS}")["items"]
+    (pod,) = (each["metadata"]["name"] for each in pods)
+    audience = f"--audience={names.TOKEN_AUDIENCE}"
+    bound = ("--bound-object-kind=Pod", f"--bound-object-name={pod}")
+    return plane.kubectl("create", "token", "nicfleet-agent", f"--namespace={NAMESPACE}", audience, *bound).strip()
+
+
+def test_the_charts_accounts_are_enough_over_tls_and_the_check_tells_the_truth(
+    installer: Helm, plane: ControlPlane, installed: str, tmp_path: Path
 ) -> None:
-    """The script of `helm test`, against a coordinator that runs as the chart's ServiceAccount."""
-    coordinator = Coordinator(plane.service_account_kubeconfig(NAMESPACE, ACCOUNT), tmp_path)
-    agents = SimulatedAgents(lambda: coordinator.address)
+    """The script of `helm test`, against a coordinator and an agent with what the chart gives them."""
+    coordinator = Coordinator(plane.service_account_kubeconfig(NAMESPACE, ACCOUNT), tmp_path, insecure=False)
+    ca_file = tmp_path / "ca.crt"
+    ca_file.write_text("not yet\n")
+    # What is dialled is an address; the certificate is for the Service.
+    host = f"nicfleet-coordinator.{NAMESPACE}.svc"
+    agents = SimulatedAgents(lambda: coordinator.address, Tls(ca_file, host, lambda: token_of_the_agent(plane)))
 
     def check() -> tuple[int, str]:
-        command = [sys.executable, str(CHART / "files/check.py"), coordinator.address, coordinator._http, "0"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env={"PYTHONPATH": str(ROOT)})
+        command = [
+            sys.executable,
+            str(CHART / "files/check.py"),
+            coordinator.address,
+            coordinator._http,
+            "0",
+            str(ca_file),
+        ]
+        quiet = {"PYTHONPATH": str(ROOT), "GRPC_VERBOSITY": "NONE"}
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=quiet)
         assert done.stderr == ""
         return done.returncode, done.stdout
 
@@ -234,12 +268,27 @@ def test_the_charts_account_is_enough_for_the_coordinator_and_the_check_tells_th
         assert "readyz does not answer" in said
 
         coordinator.start()
+        assert "ca.crt cannot be used (it has no certificate in PEM)" in check()[1]
+        ca_file.write_bytes(authority(plane))
         none = "0 of 1 nodes have an agent that is connected\nno agent reaches the coordinator\n"
         assert eventually(lambda: check() == (1, none))  # its gRPC health follows within a second
 
         agents.report("worker-1", NO_NIC)
         assert eventually(lambda: check()[0] == 0)
         assert check()[1] == "1 of 1 nodes have an agent that is connected\nthe coordinator is ready\n"
+
+        made, told = secret(plane), authority(plane)
+        changed = {"operator": {"logLevel": "debug"}, "agent": {"tag": "0.1.1"}}
+        for _ in range(2):
+            installer.run("upgrade", installed, CHART, f"--namespace={NAMESPACE}", *WAIT, values=changed)
+            assert (secret(plane), authority(plane)) == (made, told)
+        assert made.keys() == {"ca.crt", "ca.key", "tls.crt", "tls.key"}
     finally:
         agents.close()
         coordinator.kill()
+
+
+def secret(plane: ControlPlane) -> dict[str, str]:
+    """What the coordinator keeps of its certificates."""
+    found: dict[str, str] = plane.get("secret", names.TLS_SECRET, f"--namespace={NAMESPACE}")["data"]
+    return found

@@ -45,11 +45,12 @@ class Program:
 class Coordinator(Program):
     """The coordinator, on the same two ports in every life."""
 
-    def __init__(self, kubeconfig: Path, folder: Path, *flags: str) -> None:
+    def __init__(self, kubeconfig: Path, folder: Path, *flags: str, insecure: bool = True) -> None:
         grpc, http = free_ports(2)
         self.address = f"127.0.0.1:{grpc}"
         self._http = f"http://127.0.0.1:{http}"
-        arguments = ["coordinator", "--insecure", f"--kubeconfig={kubeconfig}", NO_REGISTRY, *flags]
+        arguments = ["coordinator", f"--kubeconfig={kubeconfig}", NO_REGISTRY, *flags]
+        arguments += ["--insecure"] if insecure else []
         arguments += [f"--grpc-listen={self.address}", f"--http-listen=127.0.0.1:{http}"]
         super().__init__("coordinator", arguments, folder / "coordinator.log")
 

@@ -14,6 +14,7 @@ from agent.channel import Dialler
 from agent.latest import Latest
 from agent.outbox import Identity
 from agent.report import Reporter
+from nicfleet.channel import Tls
 from nicfleet.inventory import Inventory, NodeName
 
 T = TypeVar("T")
@@ -54,9 +55,10 @@ async def _cancel_others() -> None:
 class SimulatedAgents:
     """One agent for each node that was given an inventory. They reconnect as agents do; `close` ends all."""
 
-    def __init__(self, coordinator: Callable[[], str]) -> None:
-        """`coordinator` answers with its HOST:PORT."""
+    def __init__(self, coordinator: Callable[[], str], tls: Tls | None = None) -> None:
+        """`coordinator` answers with its HOST:PORT; `tls` None: in plaintext."""
         self._coordinator = coordinator
+        self._dialler = Dialler(tls)
         self._loop = EventLoop()
         self._latest: dict[str, Latest] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -80,7 +82,7 @@ class SimulatedAgents:
         latest.put(named, datetime.now(UTC))
         if node not in self._tasks:
             identity = Identity(NodeName(node), str(uuid.uuid4()), datetime.now(UTC), VERSION)
-            reporter = Reporter(identity, self._coordinator(), latest, Dialler(None))
+            reporter = Reporter(identity, self._coordinator(), latest, self._dialler)
             self._tasks[node] = asyncio.create_task(reporter.run())
 
     async def _stop(self, node: str) -> None:
