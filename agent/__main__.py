@@ -46,7 +46,7 @@ def main() -> None:
     logs.configure(given.log_level)
     try:
         with open_host(given.host_root) as host:
-            asyncio.run(_until_signal(given, host))
+            asyncio.run(_until_signal(given, replace(host, cni_directories=given.cni_directories)))
     except UnusableHost as error:
         sys.exit(_said(f"--host-root: {error}", 2))
     except CannotListen as error:

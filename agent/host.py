@@ -20,6 +20,7 @@ class Host:
     `live`: the root shows the machine that this process runs on, so that netlink and uevents speak of the same host.
     `links`: what netlink said when the host was recorded; None when that is not known.
     `machine`: architecture as uname gives it; None when the tree does not say.
+    `cni_directories`: where the components are told to put CNI plugins and their configurations, absolute.
     """
 
     root: Path
@@ -27,6 +28,7 @@ class Host:
     live: bool = False
     machine: str | None = None
     links: Links | None = None
+    cni_directories: tuple[str, ...] = ()
 
     @classmethod
     def at(cls, root: Path) -> "Host":

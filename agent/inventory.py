@@ -35,7 +35,7 @@ def read(host: Host, links: Links | None, name: NodeName, previous: Inventory | 
     found = functions(look, devices, shared)
     above = links_above(links, (netdev.name for function in found for netdev in _netdevs(function)))
     return Inventory(
-        node=replace(node(look, name, host.machine, devices), links=above),
+        node=replace(node(look, name, host, devices), links=above),
         driver=driver(driver_section, loaded),
         functions=found,
         module_use=use,

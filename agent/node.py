@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from agent.host import BOOT_ID
+from agent.host import BOOT_ID, Host
 from agent.mounts import root_on_nvme
 from agent.pci import PciDevice
 from agent.reader import Reader
@@ -24,8 +24,8 @@ _TEXT_LIMIT: Final = 65536
 _ASSIGNMENT: Final = re.compile(r"([A-Z_][A-Z0-9_]*)=(.*)")
 
 
-def node(reader: Reader, name: NodeName, machine: str | None, devices: Sequence[PciDevice]) -> Node:
-    """The node without its links. `machine` is the architecture as recorded, or as asked on a live host."""
+def node(reader: Reader, name: NodeName, host: Host, devices: Sequence[PciDevice]) -> Node:
+    """The node without its links."""
     os_release = _os_release(reader)
     found = Node(
         name=name,
@@ -33,20 +33,26 @@ def node(reader: Reader, name: NodeName, machine: str | None, devices: Sequence[
         os_id=os_release.get("ID"),
         os_version_id=os_release.get("VERSION_ID"),
         kernel_release=reader.text(KERNEL_RELEASE),
-        architecture=reader.text(ARCHITECTURE) or machine,
+        architecture=reader.text(ARCHITECTURE) or host.machine,
         root_on_nvme=root_on_nvme(reader),
         gpus=tuple(Gpu(device.address, device.device) for device in devices if device.is_gpu),
         other_devices=_other_devices(devices),
         plugin_directories=_plugin_directories(reader),
+        absent_cni_directories=tuple(path for path in host.cni_directories if _is_absent(reader, path.lstrip("/"))),
     )
     return replace(found, unread=reader.unread)
 
 
 def _plugin_directories(reader: Reader) -> tuple[str, ...]:
     """Where a kubelet of this node looks for plugins; none when it has its socket, and so its root, elsewhere."""
-    if not reader.exists(KUBELET_SOCKET):
+    if _is_absent(reader, KUBELET_SOCKET):
         return ()
     return tuple(f"/{path}" for path in PLUGIN_DIRECTORIES if reader.exists(path))
+
+
+def _is_absent(reader: Reader, path: str) -> bool:
+    """What could not be told is not absent: the reader notes it."""
+    return not reader.exists(path) and not reader.failed(path)
 
 
 def _os_release(reader: Reader) -> dict[str, str]:

@@ -28,6 +28,8 @@ class Settings:
     grpc_listen: str
     """HOST:PORT of the agent's own server; port 0 takes a free one."""
     log_level: str
+    cni_directories: tuple[str, ...] = ()
+    """Absolute; where the components put CNI plugins and their configurations."""
 
 
 def read(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
@@ -48,6 +50,11 @@ def read(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
         host_root=Path(given.host_root),
         grpc_listen=_listen(given.grpc_listen, insecure=given.insecure),
         log_level=require_one_of("--log-level", given.log_level, LOG_LEVELS),
+        cni_directories=tuple(
+            _absolute(flag, path)
+            for flag, path in (("--cni-bin-dir", given.cni_bin_dir), ("--cni-network-dir", given.cni_network_dir))
+            if path
+        ),
     )
 
 
@@ -59,6 +66,12 @@ def _tls(given: argparse.Namespace, server_name: str) -> Tls:
             "or --insecure to accept plaintext"
         )
     return Tls(Path(given.ca_file), server_name, TokenFile(Path(given.token_file)))
+
+
+def _absolute(flag: str, path: str) -> str:
+    if not path.startswith("/"):
+        raise InvalidSettings(f"{flag} is {path!r}: give an absolute path, for example /opt/cni/bin")
+    return path
 
 
 def _listen(address: str, *, insecure: bool) -> str:
@@ -84,6 +97,8 @@ def _flags(environment: Mapping[str, str]) -> Flags:
     )
     flags.option("--host-root", "/", "root of the host's file system, or a recorded host")
     flags.option("--grpc-listen", f"127.0.0.1:{names.AGENT_PORT}", "HOST:PORT to serve the node's inventory on")
+    flags.option("--cni-bin-dir", "", "folder of CNI plugins, to be told of when it is absent", "CNI_BIN_DIR")
+    flags.option("--cni-network-dir", "", "folder of CNI configurations, likewise", "CNI_NETWORK_DIR")
     flags.option("--log-level", "info", f"one of {', '.join(LOG_LEVELS)}")
     flags.switch("--insecure", "for development: plaintext to the coordinator, and from the own server on any address")
     return flags

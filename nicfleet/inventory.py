@@ -66,6 +66,7 @@ class Node:
     other_devices: tuple[OtherDevice, ...] = ()
     links: tuple[Link, ...] = ()
     plugin_directories: tuple[str, ...] = ()
+    absent_cni_directories: tuple[str, ...] = ()
     unread: tuple[Unread, ...] = ()
 
 

@@ -88,6 +88,7 @@ class Reason(StrEnum):
     DeviceInRecovery = "DeviceInRecovery"
     AttributeUnreadable = "AttributeUnreadable"
     RegistrationDirectoryMissing = "RegistrationDirectoryMissing"
+    CniDirectoryMissing = "CniDirectoryMissing"
     NodeLabelsIncomplete = "NodeLabelsIncomplete"
     InvalidLabel = "InvalidLabel"
     LabelNotProvidedByNfd = "LabelNotProvidedByNfd"

@@ -91,6 +91,12 @@ def _findings(inventory: Inventory) -> Iterator[Finding]:
     yield from _unreadable(inventory)
     if inventory.functions:
         yield from _missing_directories(inventory.node.plugin_directories)
+        for path in inventory.node.absent_cni_directories:
+            yield Finding(
+                Reason.CniDirectoryMissing,
+                f"there is no {path}: the container runtime looks for CNI files elsewhere; set "
+                "operator.cniBinDirectory and operator.cniNetworkDirectory to what it uses",
+            )
 
 
 def _broken_cards(inventory: Inventory) -> Iterator[Finding]:

@@ -116,6 +116,7 @@ class Node(_message.Message):
     LINKS_FIELD_NUMBER: _builtins.int
     PLUGIN_DIRECTORIES_FIELD_NUMBER: _builtins.int
     UNREAD_FIELD_NUMBER: _builtins.int
+    ABSENT_CNI_DIRECTORIES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name of the Kubernetes Node object."""
     boot_id: _builtins.str
@@ -148,6 +149,10 @@ class Node(_message.Message):
 
     @_builtins.property
     def unread(self) -> _containers.RepeatedCompositeFieldContainer[Global___Unread]: ...
+    @_builtins.property
+    def absent_cni_directories(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Those of the CNI directories that the agent was told of and that do not exist: "/opt/cni/bin"."""
+
     def __init__(
         self,
         *,
@@ -163,10 +168,11 @@ class Node(_message.Message):
         links: _abc.Iterable[Global___Link] | None = ...,
         plugin_directories: _abc.Iterable[_builtins.str] | None = ...,
         unread: _abc.Iterable[Global___Unread] | None = ...,
+        absent_cni_directories: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_architecture", b"_architecture", "_boot_id", b"_boot_id", "_kernel_release", b"_kernel_release", "_os_id", b"_os_id", "_os_version_id", b"_os_version_id", "_root_on_nvme", b"_root_on_nvme", "architecture", b"architecture", "boot_id", b"boot_id", "kernel_release", b"kernel_release", "os_id", b"os_id", "os_version_id", b"os_version_id", "root_on_nvme", b"root_on_nvme"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_architecture", b"_architecture", "_boot_id", b"_boot_id", "_kernel_release", b"_kernel_release", "_os_id", b"_os_id", "_os_version_id", b"_os_version_id", "_root_on_nvme", b"_root_on_nvme", "architecture", b"architecture", "boot_id", b"boot_id", "gpus", b"gpus", "kernel_release", b"kernel_release", "links", b"links", "name", b"name", "os_id", b"os_id", "os_version_id", b"os_version_id", "other_devices", b"other_devices", "plugin_directories", b"plugin_directories", "root_on_nvme", b"root_on_nvme", "unread", b"unread"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_architecture", b"_architecture", "_boot_id", b"_boot_id", "_kernel_release", b"_kernel_release", "_os_id", b"_os_id", "_os_version_id", b"_os_version_id", "_root_on_nvme", b"_root_on_nvme", "absent_cni_directories", b"absent_cni_directories", "architecture", b"architecture", "boot_id", b"boot_id", "gpus", b"gpus", "kernel_release", b"kernel_release", "links", b"links", "name", b"name", "os_id", b"os_id", "os_version_id", b"os_version_id", "other_devices", b"other_devices", "plugin_directories", b"plugin_directories", "root_on_nvme", b"root_on_nvme", "unread", b"unread"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__architecture: _TypeAlias = _typing.Literal["architecture"]  # noqa: Y015
     _WhichOneofArgType__architecture: _TypeAlias = _typing.Literal["_architecture", b"_architecture"]  # noqa: Y015

@@ -41,9 +41,9 @@ class Helm:
             raise HelmFailed(f"{done.stderr}{done.stdout}")
         return done.stdout
 
-    def template(self, values: Values | None = None, release: str = "nicfleet") -> list[dict[str, Any]]:
+    def template(self, values: Values | None = None, *further: str) -> list[dict[str, Any]]:
         """The objects of the chart, hooks and tests among them. Raises HelmFailed."""
-        rendered = self.run("template", release, CHART, f"--namespace={NAMESPACE}", values=values or {})
+        rendered = self.run("template", "nicfleet", CHART, f"--namespace={NAMESPACE}", *further, values=values or {})
         return [each for each in yaml.safe_load_all(rendered) if each]
 
 

@@ -185,6 +185,41 @@ def test_through_its_mounts_the_agent_sees_all_of_the_host(helm: Helm, tmp_path:
     assert read(Host.at(seen), None, NodeName("worker-1")) == whole
 
 
+@pytest.mark.parametrize(
+    ("given", "openshift", "expected"),
+    [
+        pytest.param({}, False, ["/opt/cni/bin", "/etc/cni/net.d"], id="the-usual-ones"),
+        pytest.param({}, True, ["/var/lib/cni/bin", "/etc/cni/net.d"], id="those-of-openshift"),
+        pytest.param(
+            {"cniBinDirectory": "/srv/cni/bin/", "cniNetworkDirectory": "/srv/cni/net.d"},
+            False,
+            ["/srv/cni/bin", "/srv/cni/net.d"],
+            id="both-below-one",
+        ),
+        pytest.param({"cniBinDirectory": "/home/kubernetes/bin"}, False, ["/etc/cni/net.d"], id="among-others"),
+        pytest.param({"cniNetworkDirectory": "/etc/net.d"}, False, ["/opt/cni/bin"], id="not-all-of-etc"),
+        pytest.param({"cniBinDirectory": "/cni/bin"}, False, ["/etc/cni/net.d"], id="at-the-root"),
+    ],
+)
+def test_the_agent_looks_for_the_cni_directories(
+    helm: Helm, given: dict[str, str], openshift: bool, expected: list[str]
+) -> None:
+    """By the directory above each, which it makes where it must; the directory itself is not made by looking."""
+    apis = ["--api-versions=config.openshift.io/v1"] if openshift else []
+    spec = pods(helm.template({"operator": given}, *apis))["nicfleet-agent"]
+    (container,) = spec["containers"]
+    environment = {each["name"]: each.get("value", "worker-1") for each in container["env"]}
+    above = sorted({str(Path(path).parent) for path in expected})
+
+    settings = read_agent_settings([], environment)
+
+    assert list(settings.cni_directories) == expected
+    mounts = [mount["mountPath"] for mount in container["volumeMounts"] if mount["name"].startswith("cni-")]
+    assert sorted(mounts) == [f"/host{path}" for path in above]
+    mounted = [volume["hostPath"] for volume in spec["volumes"] if volume["name"].startswith("cni-")]
+    assert sorted(mounted, key=str) == [{"path": path, "type": "DirectoryOrCreate"} for path in above]
+
+
 def _mount(host: Path, seen: Path, path: str, type: str) -> None:  # noqa: A002  Kubernetes' name
     """As a runtime does: of what is there, links followed at that place only. Hard links, as inodes count."""
     source, place = (host / path.lstrip("/")).resolve(), seen / path.lstrip("/")

@@ -113,6 +113,27 @@ def test_registration_directories_that_pods_made_are_none_of_the_kubelets(tree: 
     assert look(tree).node.plugin_directories == ()
 
 
+def test_a_socket_that_may_not_be_seen_is_not_absent(tree: HostTree) -> None:
+    """SELinux hides from a confined agent what is in the directory, and says so."""
+    path = "var/lib/kubelet/device-plugins/kubelet.sock"
+    tree.remove(path)
+    seen = look(tree, errnos={path: errno.EACCES}).node
+    assert seen.plugin_directories == ("/var/lib/kubelet/device-plugins", "/var/lib/kubelet/plugins_registry")
+    assert seen.unread == (Unread(path, errno.EACCES),)
+
+
+def test_cni_directories(tree: HostTree) -> None:
+    """What is absent is told apart from what is denied, and nothing is told of what was not asked for."""
+    tree.write("etc/cni/net.d/10-flannel.conflist", "{}")
+    asked = ("/opt/cni/bin", "/etc/cni/net.d", "/srv/cni/bin")
+
+    seen = look(tree, errnos={"srv/cni/bin": errno.EACCES}, cni_directories=asked).node
+
+    assert seen.absent_cni_directories == ("/opt/cni/bin",)
+    assert seen.unread == (Unread("srv/cni/bin", errno.EACCES),)
+    assert look(tree).node.absent_cni_directories == ()
+
+
 def test_a_boot_id_that_makes_no_sense(tree: HostTree) -> None:
     tree.write("proc/sys/kernel/random/boot_id", b"\xff\xff")
     node = look(tree).node

@@ -45,6 +45,11 @@ def test_tls_to_the_coordinator(flags: list[str], expected: Tls | None) -> None:
     assert settings.read([*GOOD[:-1], "--ca-file=/ca.crt", "--token-file=/token", *flags], {}).tls == expected
 
 
+def test_cni_directories_have_the_coordinators_variables() -> None:
+    given = settings.read([*GOOD, "--cni-network-dir=/etc/cni/net.d"], {"CNI_BIN_DIR": "/opt/cni/bin"})
+    assert given.cni_directories == ("/opt/cni/bin", "/etc/cni/net.d")
+
+
 @pytest.mark.parametrize("address", ["127.0.0.1:0", "localhost:7443", "[::1]:7443", "127.1.2.3:7443"])
 def test_with_tls_the_own_server_is_on_loopback(address: str) -> None:
     given = settings.read([*GOOD[:-1], "--ca-file=/ca.crt", "--grpc-listen", address], {})
@@ -65,6 +70,7 @@ def test_with_tls_the_own_server_is_on_loopback(address: str) -> None:
         pytest.param([*GOOD, "--coordinator", "nicfleet"], "give HOST:PORT", id="no-port"),
         pytest.param([*GOOD, "--coordinator", "a:70000"], "--coordinator is 'a:70000'", id="port-too-high"),
         pytest.param([*GOOD, "--grpc-listen", "fd00::1:7443"], "--grpc-listen", id="ipv6-without-brackets"),
+        pytest.param([*GOOD, "--cni-bin-dir", "opt/cni/bin"], "--cni-bin-dir is 'opt/cni/bin'", id="relative"),
         pytest.param([*GOOD, "--log-level", "loud"], "one of debug, info, warning, error", id="no-such-level"),
         pytest.param([*GOOD, "--coordinater", "x"], "unrecognized arguments: --coordinater", id="unknown-flag"),
     ],

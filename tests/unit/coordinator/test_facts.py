@@ -91,6 +91,15 @@ RECOVERY = OtherDevice(PciAddress("0000:5e:00.0"), 0x0212, 0x020000, "ConnectX-6
             ),
             id="one-registration-directory-missing",
         ),
+        pytest.param(
+            inventory(connectx6dx(), node=node(absent_cni_directories=("/opt/cni/bin",))),
+            Finding(
+                Reason.CniDirectoryMissing,
+                "there is no /opt/cni/bin: the container runtime looks for CNI files elsewhere; set "
+                "operator.cniBinDirectory and operator.cniNetworkDirectory to what it uses",
+            ),
+            id="no-cni-directory",
+        ),
     ],
 )
 def test_a_finding(given: Inventory, expected: Finding) -> None:
