@@ -13,7 +13,7 @@ from nicfleet import names
 from tests.controlplane.cluster import ControlPlane
 from tests.integration.system.api import Api, Missing
 from tests.integration.system.processes import Coordinator
-from tests.integration.system.product import delete_all
+from tests.integration.system.product import account, delete_all
 from tests.integration.system.simulated import SimulatedAgents
 from tests.integration.system.waiting import eventually
 
@@ -101,3 +101,10 @@ class Pair:
         """The Pod that the Lease names."""
         spec: dict[str, Any] = self.api.get(LEASE)["spec"]
         return str(spec["holderIdentity"]).rpartition("_")[0]
+
+
+def own_account(plane: ControlPlane, folder: Path, name: str) -> Path:
+    """The same account, by a token of its own."""
+    path = folder / f"{name}.kubeconfig"
+    path.write_text(account(plane).read_text())
+    return path

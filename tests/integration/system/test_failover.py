@@ -22,8 +22,8 @@ from tests.integration.system.audit import Audit
 from tests.integration.system.cable import Cable, through_cable
 from tests.integration.system.faults import faulty
 from tests.integration.system.fleet import INBOX, WITH_DRIVER
-from tests.integration.system.pair import One, Pair
-from tests.integration.system.product import OFFERED, account, policy, sections
+from tests.integration.system.pair import One, Pair, own_account
+from tests.integration.system.product import OFFERED, policy, sections
 from tests.integration.system.waiting import eventually
 
 NODES = ("node-1", "node-2", "node-3")
@@ -48,13 +48,6 @@ def started(plane: ControlPlane, folder: Path, first: Path, second: Path) -> Ite
         yield pair
     finally:
         pair.remove()
-
-
-def own_account(plane: ControlPlane, folder: Path, name: str) -> Path:
-    """The same account, by a token of its own."""
-    path = folder / f"{name}.kubeconfig"
-    path.write_text(account(plane).read_text())
-    return path
 
 
 @pytest.fixture
