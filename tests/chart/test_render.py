@@ -185,6 +185,32 @@ def test_through_its_mounts_the_agent_sees_all_of_the_host(helm: Helm, tmp_path:
     assert read(Host.at(seen), None, NodeName("worker-1")) == whole
 
 
+def test_on_openshift_each_pod_is_one_that_it_admits(helm: Helm) -> None:
+    objects = helm.template({}, "--api-versions=security.openshift.io/v1")
+
+    (role,) = (each for each in objects if each["kind"] == "Role" and each["metadata"]["name"] == "nicfleet-agent")
+    (binding,) = (
+        each for each in objects if each["kind"] == "RoleBinding" and each["roleRef"]["name"] == "nicfleet-agent"
+    )
+    constraint = {"apiGroups": ["security.openshift.io"], "resources": ["securitycontextconstraints"]}
+    assert role["rules"] == [constraint | {"resourceNames": ["privileged"], "verbs": ["use"]}]
+    assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "nicfleet-agent", "namespace": NAMESPACE}]
+    for name, spec in pods(objects).items():
+        if name != "nicfleet-agent":
+            assert spec["securityContext"].keys() == {"runAsNonRoot", "seccompProfile"}
+    assert not [
+        each for each in helm.template() if each["kind"] == "Role" and each["metadata"]["name"] == "nicfleet-agent"
+    ]
+
+
+@pytest.mark.parametrize("given", [{}, {"seLinuxOptions": {"type": "container_logreader_t"}}, {"seLinuxOptions": None}])
+def test_the_agents_selinux_context(helm: Helm, given: dict[str, Any]) -> None:
+    """A confined agent would be denied the host's files, and say so; spc_t gives it no capability."""
+    (container,) = pods(helm.template({"agent": given}))["nicfleet-agent"]["containers"]
+    expected = given.get("seLinuxOptions", {"type": "spc_t"})
+    assert container["securityContext"].get("seLinuxOptions") == expected
+
+
 @pytest.mark.parametrize(
     ("given", "openshift", "expected"),
     [

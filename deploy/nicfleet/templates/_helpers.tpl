@@ -102,12 +102,15 @@ tells whether there is one without making it; so only those in a directory of CN
 {{- end }}
 {{- end -}}
 
-{{/* No pod of the coordinator's image needs more than this. */}}
+{{/* No pod of the coordinator's image needs more than this. OpenShift chooses a user for each namespace itself, and
+     refuses a pod that names another. */}}
 {{- define "nicfleet.podSecurity" -}}
 runAsNonRoot: true
+{{- if not (.Capabilities.APIVersions.Has "security.openshift.io/v1") }}
 runAsUser: 65532
 runAsGroup: 65532
 fsGroup: 65532
+{{- end }}
 seccompProfile:
   type: RuntimeDefault
 {{- end -}}
