@@ -1,6 +1,8 @@
 """A real node on this machine: containerd and kubelet in namespaces of their own."""
 
 import json
+import os
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -73,9 +75,9 @@ class RealNode:
     @property
     def process(self) -> int:
         """The id, on this machine, of its process 1."""
-        parent = self._first.pid
-        children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-        return int(children[0])
+        if self._first.pid is None:
+            raise ControlPlaneError(f"{self.name} has ended: {self._first.log.read_text()}")
+        return _child_of(self._first.pid)
 
     def start_containerd(self) -> None:
         """Without anything from a registry: images come by `load`."""
@@ -115,6 +117,15 @@ class RealNode:
         command += [f"--node-ip={self.place.address}", "--v=2"]
         self._kubelet = self._program("kubelet", command)
         self._kubelet.wait_until(registered, START_SECONDS)
+
+    def restart_kubelet(self) -> None:
+        """As after a reboot: what it knows of the machine it reads when it starts."""
+        kubelet = self._kubelet
+        if kubelet is None or kubelet.pid is None:
+            raise ControlPlaneError(f"{self.name} has no kubelet that runs")
+        os.kill(_child_of(kubelet.pid), signal.SIGKILL)  # and nsenter, which waits for it, ends as well
+        kubelet.kill()
+        kubelet.start()
 
     def run(self, *command: str) -> str:
         """Run a program on the node. Raises ControlPlaneError with what it said."""
@@ -168,6 +179,11 @@ def eventually(holds: Callable[[], bool], seconds: float, what: str) -> None:
         if time.monotonic() > deadline:
             raise ControlPlaneError(f"not after {seconds:.0f} s: {what}")
         time.sleep(POLL_SECONDS)
+
+
+def _child_of(process: int) -> int:
+    """The only one: what unshare and nsenter start in another namespace of processes."""
+    return int(Path(f"/proc/{process}/task/{process}/children").read_text().split()[0])
 
 
 def _containerd_settings(folder: Path, cni: Path) -> str:

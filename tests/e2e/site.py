@@ -133,27 +133,39 @@ class Site:
         found: dict[str, str] = self.plane.get("node", node)["metadata"]["labels"]
         return found
 
-    def pod(self, component: str, node: str = "") -> dict[str, Any]:
-        """The pod of ours, if there is one that is not about to go; on that node."""
+    def pods_of(self, component: str, node: str = "") -> list[dict[str, Any]]:
+        """Pods of ours, on that node, but for those that are about to go."""
         selector = f"app.kubernetes.io/name=nicfleet-{component}"
-        found = [
+        return [
             pod
             for pod in self.plane.get("pods", f"--namespace={NAMESPACE}", f"--selector={selector}")["items"]
             if (not node or pod["spec"].get("nodeName") == node) and "deletionTimestamp" not in pod["metadata"]
         ]
-        return found[0] if found else {}
 
-    def wait_replaced(self, old: dict[str, Any], component: str, node: str = "") -> None:
-        """Until another pod is there in place of this one, and ready."""
-        eventually(
-            lambda: (
-                (new := self.pod(component, node)) != {}
-                and new["metadata"]["uid"] != old["metadata"]["uid"]
-                and is_ready(new)
-            ),
-            READY_SECONDS,
-            f"another {component} pod, ready\n{self.pods()}",
-        )
+    def agent(self, node: str) -> dict[str, Any]:
+        """The agent's pod on a node, {} without any."""
+        return next(iter(self.pods_of("agent", node)), {})
+
+    def leader(self) -> dict[str, Any]:
+        """The pod of the coordinator that leads; of one that is alone, it; {} when nobody leads."""
+        pods = self.pods_of("coordinator")
+        leases = self.plane.get("leases", f"--namespace={NAMESPACE}")["items"]
+        holders = " ".join(lease["spec"].get("holderIdentity") or "" for lease in leases)
+        leading = [pod for pod in pods if pod["metadata"]["name"] in holders]
+        return next(iter(leading if leases else pods), {})
+
+    def wait_replaced(self, old: dict[str, Any], component: str, node: str = "", count: int = 1) -> None:
+        """Until this pod is gone and `count` others are there, all ready."""
+
+        def replaced() -> bool:
+            pods = self.pods_of(component, node)
+            return len(pods) == count and all(map(is_ready, pods)) and uid(old) not in map(uid, pods)
+
+        eventually(replaced, READY_SECONDS, f"another {component} pod, ready\n{self.pods()}")
+
+    def log_of(self, pod: dict[str, Any]) -> str:
+        """`kubectl logs`."""
+        return self.plane.kubectl("logs", pod["metadata"]["name"], f"--namespace={NAMESPACE}")
 
     def keep_logs(self) -> Path:
         """Copy what is to be read after a failure to a folder that stays."""
@@ -175,6 +187,10 @@ class Site:
                 (kept / name).write_text(self.plane.kubectl(*arguments, check=False))
         log.info("logs of the nodes, the control plane and all pods are in %s", kept)
         return kept
+
+
+def uid(pod: dict[str, Any]) -> str:
+    return str(pod["metadata"]["uid"])
 
 
 def is_ready(pod: dict[str, Any]) -> bool:

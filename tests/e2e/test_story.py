@@ -61,14 +61,10 @@ def test_install(site: Site, tmp_path: Path) -> None:
     """Real pods of both images come to be ready under both kubelets."""
     said = site.helm("install", RELEASE, str(CHART), "--create-namespace", "--wait", "--timeout=5m", *_values(tmp_path))
     log.info("helm install --wait:\n%s", said)
-    for node in site.nodes:
-        eventually(
-            lambda node=node: is_ready(site.pod("agent", node)),  # type: ignore[misc]
-            READY_SECONDS,
-            f"an agent pod, ready, on node {node}\n{site.pods()}",
-        )
+    agents = [site.agent(node) for node in site.nodes]
     log.info("pods:\n%s", site.pods())
-    images = {pod["spec"]["containers"][0]["image"] for pod in (site.pod("coordinator"), site.pod("agent", REAL))}
+    assert all(map(is_ready, agents))
+    images = {pod["spec"]["containers"][0]["image"] for pod in (*site.pods_of("coordinator"), *agents)}
     assert images == set(OURS.values())
 
 
@@ -110,9 +106,7 @@ def test_policy_becomes_ready(site: Site) -> None:
     driver = _driver_pod(site)
     log.info("the test loads the driver on the recorded host, as pod %s would", driver["metadata"]["name"])
     site.host.driver.pod_runs(driver["metadata"]["uid"], DRIVER_IMAGE)
-    site.plane.kubectl(
-        "wait", "--for=condition=Ready", f"nicclusterpolicy/{names.POLICY_NAME}", f"--timeout={READY_SECONDS:.0f}s"
-    )
+    _wait_ready(site)
     log.info("the policy is ready:\n%s", site.plane.kubectl("get", "nicclusterpolicies"))
     log.info("pods:\n%s", site.pods())
     assert _policy_state(site) == "ready"
@@ -155,7 +149,7 @@ def test_macvlan(site: Site) -> None:
 
 def test_logs_of_the_agents_tell_what_they_saw(site: Site) -> None:
     for node in site.nodes:
-        text = site.plane.kubectl("logs", site.pod("agent", node)["metadata"]["name"], f"--namespace={NAMESPACE}")
+        text = site.log_of(site.agent(node))
         log.info("kubectl logs of the agent on node %s:\n%s", node, text)
         assert any(record["message"] == "coordinator connected" for record in records(text))
         live = {record["live"] for record in records(text) if record["message"] == "agent started"}
@@ -169,19 +163,25 @@ def test_labels_stay(site: Site, tmp_path: Path) -> None:
     before = _ours(site.labels(RECORDED))
     with LabelWatch(site.plane, tmp_path / "watch") as watch:
         eventually(lambda: watch.seen(RECORDED) != [], READY_SECONDS, "the first event of the watch")
-        for component, node in (("agent", RECORDED), ("coordinator", "")):
-            _kill(site, component, node)
-        log.info("the recorded host has another boot id, and its agent starts anew")
+        _kill(site, site.agent(RECORDED), "agent", RECORDED)
+        connected = _connections(site)
+        _kill(site, site.leader(), "coordinator", count=len(site.pods_of("coordinator")))
+        eventually(
+            lambda: site.leader() != {} and _all_connected_again(site, connected),
+            READY_SECONDS,
+            "agents that found the coordinator that leads now",
+        )
+        log.info("pod %s leads, and both agents found it", site.leader()["metadata"]["name"])
+        log.info("the recorded host has another boot id; its kubelet and its agent start anew")
         site.host.reboot(NEXT_BOOT)
-        _kill(site, "agent", RECORDED)
+        site.nodes[RECORDED].restart_kubelet()
+        _kill(site, site.agent(RECORDED), "agent", RECORDED)
         eventually(
             lambda: site.plane.get("node", RECORDED)["status"]["nodeInfo"]["bootID"] == NEXT_BOOT,
             READY_SECONDS,
             "the kubelet's word of the new boot id",
         )
-        site.plane.kubectl(
-            "wait", "--for=condition=Ready", f"nicclusterpolicy/{names.POLICY_NAME}", f"--timeout={READY_SECONDS:.0f}s"
-        )
+        _wait_ready(site)
         seen = watch.seen(RECORDED)
     assert all(before.keys() <= labels.keys() for labels in seen), "a label was removed"
     assert _ours(site.labels(RECORDED)) == before
@@ -192,7 +192,7 @@ def test_upgrade(site: Site, tmp_path: Path) -> None:
     """To a chart of another version, with other values: labels and what the policy made stay."""
     before = _ours(site.labels(RECORDED))
     made = _made(site)
-    agents = {node: site.pod("agent", node) for node in site.nodes}
+    agents = {node: site.agent(node) for node in site.nodes}
     chart = tmp_path / "chart"
     shutil.copytree(CHART, chart)
     text = yaml.safe_load((chart / "Chart.yaml").read_text())
@@ -203,9 +203,7 @@ def test_upgrade(site: Site, tmp_path: Path) -> None:
         log.info("helm upgrade --wait:\n%s", said)
         for node, pod in agents.items():
             site.wait_replaced(pod, "agent", node)
-        site.plane.kubectl(
-            "wait", "--for=condition=Ready", f"nicclusterpolicy/{names.POLICY_NAME}", f"--timeout={READY_SECONDS:.0f}s"
-        )
+        _wait_ready(site)
         seen = watch.seen(RECORDED)
     assert all(before.keys() <= labels.keys() for labels in seen), "a label was removed"
     assert _ours(site.labels(RECORDED)) == before
@@ -270,12 +268,27 @@ def _made(site: Site) -> dict[str, str]:
     return {item["metadata"]["name"]: f"{item['metadata']['uid']} {item['metadata']['generation']}" for item in found}
 
 
-def _kill(site: Site, component: str, node: str) -> None:
-    pod = site.pod(component, node)
+def _wait_ready(site: Site) -> None:
+    """As a user waits."""
+    policy = f"nicclusterpolicy/{names.POLICY_NAME}"
+    site.plane.kubectl("wait", "--for=condition=Ready", policy, f"--timeout={READY_SECONDS:.0f}s")
+
+
+def _kill(site: Site, pod: dict[str, Any], component: str, node: str = "", count: int = 1) -> None:
     name = pod["metadata"]["name"]
     log.info("killing pod %s", name)
     site.plane.kubectl("delete", "pod", name, f"--namespace={NAMESPACE}", "--grace-period=0", "--force")
-    site.wait_replaced(pod, component, node)
+    site.wait_replaced(pod, component, node, count)
+
+
+def _connections(site: Site) -> dict[str, int]:
+    """How often each agent told that it is connected."""
+    told = {node: records(site.log_of(site.agent(node))) for node in site.nodes}
+    return {node: sum(record["message"] == "coordinator connected" for record in lines) for node, lines in told.items()}
+
+
+def _all_connected_again(site: Site, before: Mapping[str, int]) -> bool:
+    return all(count > before[node] for node, count in _connections(site).items())
 
 
 def _names(site: Site, kinds: str, namespace: str = "") -> list[str]:
