@@ -6,10 +6,10 @@ READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lock generate manifests release-contract check test demo benchmark clean deploy undeploy \
-  image image-lock image-push image-build-multiarch image-push-multiarch test-images
+  image image-lock image-push image-build-multiarch image-push-multiarch test-images e2e
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 30
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 30
 
 setup: $(READY) ## make the virtual environment
 
@@ -104,6 +104,11 @@ undeploy: ## take that back, but for the CRDs and the objects of yours
 
 test-images: $(READY) ## build both images on a Debian base and run them (root, buildah, mmdebstrap)
 	NICFLEET_TEST_IMAGES=1 $(BIN)/pytest -p no:xdist tests/images
+
+e2e: $(READY) ## the README's story on real kubelets of this machine (root, containerd, buildah, mmdebstrap)
+	$(BIN)/python -m tests.controlplane build
+	NICFLEET_E2E=1 $(BIN)/pytest -p no:xdist --exitfirst --override-ini=log_cli=true --log-cli-level=INFO \
+	  --log-cli-format='%(asctime)s %(message)s' --log-cli-date-format=%H:%M:%S tests/e2e
 
 clean: ## remove what was made here
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -39,6 +39,11 @@ class Place:
         """The node's own, that of its bridge."""
         return f"10.77.0.{self.number}"
 
+    @property
+    def mac(self) -> str:
+        """Of its bridge. One that is not told its address takes that of a port, and another one when ports change."""
+        return f"02:77:00:00:00:{self.number:02x}"
+
     def cni(self, folder: Path) -> Mapping[str, Any]:
         """The network of its pods, for /etc/cni/net.d."""
         addresses = {
@@ -63,7 +68,7 @@ class Place:
 def add_bridge() -> None:
     """The bridge on this machine, with the addresses of the first node and of both Services."""
     remove_bridge()
-    _ip("link", "add", BRIDGE, "type", "bridge")
+    _ip("link", "add", BRIDGE, "address", Place(1).mac, "type", "bridge")
     _ip("address", "add", f"{Place(1).address}/{PREFIX}", "dev", BRIDGE)
     for address in (API_ADDRESS, DNS_ADDRESS):
         _ip("address", "add", f"{address}/32", "dev", BRIDGE)
@@ -82,7 +87,7 @@ def join(place: Place, process: int) -> None:
     _ip("link", "add", CABLE, "type", "veth", "peer", "name", "cable", "netns", str(process))
     _ip("link", "set", CABLE, "master", BRIDGE, "up")
     for words in (
-        f"link add {BRIDGE} type bridge",
+        f"link add {BRIDGE} address {place.mac} type bridge",
         f"address add {place.address}/{PREFIX} dev {BRIDGE}",
         f"link set cable master {BRIDGE} up",
         f"link set {BRIDGE} up",
