@@ -1,4 +1,4 @@
-"""The coordinator's account on a control plane of its own, through all that it can do."""
+"""The coordinator's account, as it is installed, on a control plane of its own, through all that it can do."""
 
 from collections.abc import Iterator
 
@@ -8,18 +8,22 @@ from tests.controlplane.cluster import ControlPlane
 from tests.controlplane.errors import ControlPlaneError
 from tests.integration.coordinator.registry_server import Registry, serving
 from tests.integration.system.faults import faulty
-from tests.integration.system.product import Product, account, install
+from tests.integration.system.product import Product, account
 from tests.integration.system.simulated import EventLoop
 from tests.integration.system.test_driver_images import TAG
-from tests.rbac.scenario import DRIVER_IMAGE, USER, Scenario
+from tests.rbac.documented import ROOT, shipped
+from tests.rbac.scenario import DRIVER_IMAGE, USER, OverTls, Scenario
+
+WORKLOADS = ("DaemonSet", "Deployment")
 
 
 @pytest.fixture(scope="module")
 def plane() -> Iterator[ControlPlane]:
-    """With nicfleet installed. Of its own, since every request of the account counts."""
+    """Of its own, since every request of the account counts. With all that is shipped but what runs."""
     try:
         with ControlPlane() as control_plane:
-            install(control_plane)
+            control_plane.apply(*(each for each in shipped() if each["kind"] not in WORKLOADS))
+            control_plane.install(ROOT / "deploy/crds")
             yield control_plane
     except ControlPlaneError as error:
         raise pytest.fail.Exception(f"no control plane: {error}", pytrace=False) from None
@@ -40,10 +44,11 @@ def played(plane: ControlPlane, registry: Registry, tmp_path_factory: pytest.Tem
     """The scenario, at its end."""
     folder = tmp_path_factory.mktemp("product")
     with faulty(account(plane), folder) as (network, kubeconfig):
-        product = Product(plane, folder, "--driver-image-poll-minutes=30", kubeconfig=kubeconfig)
-        scenario = Scenario(product, network, registry)
+        product = Product(plane, folder, "--leader-elect", "--driver-image-poll-minutes=30", kubeconfig=kubeconfig)
+        scenario = Scenario(product, network, registry, OverTls(kubeconfig, folder))
         try:
             scenario.play()
             yield scenario
         finally:
+            scenario.over_tls.process.kill()
             product.stop()

@@ -6,12 +6,13 @@ from typing import Final
 import yaml
 
 from nicfleet import names
-from tests.rbac.rights import Grant, granted
+from tests.rbac.rights import Grant, Obj, granted
 from tests.rbac.table import EXCEPTION, Row, rows
 
 ROOT: Final = Path(__file__).parents[2]
 PAGE: Final = ROOT / "docs/reference/permissions.md"
-ROLES: Final = ROOT / "deploy/manifests/coordinator-rbac.yaml"
+MANIFEST: Final = ROOT / "deploy/nicfleet.yaml"
+"""What the chart makes by default; a test of the chart compares them."""
 NAMESPACE: Final = names.DEFAULT_NAMESPACE
 
 COORDINATOR: Final = "nicfleet-coordinator"
@@ -24,9 +25,14 @@ def documented(heading: str) -> tuple[Row, ...]:
     return rows(PAGE.read_text(), heading, NAMESPACE)
 
 
+def shipped() -> list[Obj]:
+    """All objects of an installation."""
+    return list(yaml.safe_load_all(MANIFEST.read_text()))
+
+
 def coordinators_rights() -> frozenset[Grant]:
     """By the shipped roles."""
-    return granted(yaml.safe_load_all(ROLES.read_text()), (NAMESPACE, COORDINATOR))
+    return granted(shipped(), (NAMESPACE, COORDINATOR))
 
 
 def rights_of(table: tuple[Row, ...]) -> frozenset[Grant]:

@@ -58,16 +58,15 @@ class Grant(NamedTuple):
 def granted(objects: Iterable[Obj], account: tuple[str, str]) -> frozenset[Grant]:
     """The rights of a ServiceAccount (namespace, name) by the roles and bindings among these objects.
 
-    Raises NotUnderstood for a wildcard, for a rule on URLs, and for a binding of somebody else: each gives more than
-    can be told here, and than anything of nicfleet's needs.
+    Raises NotUnderstood for a wildcard, for a rule on URLs, and for a binding that shares them with others or is of a
+    group: each gives more than can be told here, and than anything of nicfleet's needs.
     """
     objects = list(objects)
     roles = {_key(obj): obj for obj in objects if obj["kind"] in ("Role", "ClusterRole")}
     found: set[Grant] = set()
     for binding in objects:
-        if binding["kind"] not in ("RoleBinding", "ClusterRoleBinding"):
+        if binding["kind"] not in ("RoleBinding", "ClusterRoleBinding") or not _is_of(binding, account):
             continue
-        _require_only(binding, account)
         place = binding["metadata"].get("namespace", "")
         reference = binding["roleRef"]
         role = roles[reference["kind"], place if reference["kind"] == "Role" else "", reference["name"]]
@@ -97,10 +96,12 @@ def holds(grants: frozenset[Grant], rules: Iterable[Mapping[str, Any]], place: s
     return all(any(have.covers(Use(*each)) for have in grants) for each in wanted)
 
 
-def _require_only(binding: Obj, account: tuple[str, str]) -> None:
-    expected = [{"kind": "ServiceAccount", "namespace": account[0], "name": account[1]}]
-    if binding["subjects"] != expected:
-        raise NotUnderstood(f"{binding['kind']} {binding['metadata']['name']} is not of {account[1]} alone")
+def _is_of(binding: Obj, account: tuple[str, str]) -> bool:
+    """Raises NotUnderstood unless it is of one ServiceAccount, this or another."""
+    subjects = [(each["kind"], each.get("namespace", ""), each["name"]) for each in binding["subjects"]]
+    if len(subjects) != 1 or subjects[0][0] != "ServiceAccount":
+        raise NotUnderstood(f"{binding['kind']} {binding['metadata']['name']} is not of one ServiceAccount")
+    return subjects[0][1:] == account
 
 
 def _key(role: Obj) -> tuple[str, str, str]:

@@ -4,21 +4,29 @@ Where a step needs a product that is not here (cert-manager, OpenShift), its kin
 """
 
 import json
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
+from pathlib import Path
 from typing import Any, Final
+
+import grpc
 
 from coordinator.kube.objects import CLUSTER_VERSION, DEPLOYABLE, IMAGE_STREAM, PROXY
 from coordinator.objects.desired import UNOWNED
 from nicfleet import names
 from nicfleet.reasons import Reason
+from nicfleet.v1 import view_pb2, view_pb2_grpc
 from tests.chart.test_install import FOREIGN, foreign_crd
+from tests.controlplane.loopback import free_ports
+from tests.controlplane.process import Process
 from tests.integration.coordinator.proxy import Proxy
 from tests.integration.coordinator.registry_server import Registry
 from tests.integration.coordinator.test_openshift import crd, tags, thing
 from tests.integration.system.api import NODE_POLICIES
 from tests.integration.system.fleet import NO_NIC, WITH_DRIVER
+from tests.integration.system.processes import NO_REGISTRY
 from tests.integration.system.product import DRIVER_VERSION, EXAMPLES, Product, example, sections
 from tests.integration.system.test_examples import FIRMWARE_VOLUME
 from tests.integration.system.waiting import eventually
@@ -27,6 +35,7 @@ from tests.rbac.used import Event
 NAMESPACE: Final = names.DEFAULT_NAMESPACE
 NODE: Final = "node"
 
+OWN: Final = f"--namespace={NAMESPACE}"
 NETWORKS: Final = ("hostdevice", "ipoib", "macvlan")
 PULL_SECRET: Final = "registry"
 USER: Final = ("robot", "password")
@@ -34,11 +43,45 @@ DRIVER_IMAGE: Final = "nic/mofed"
 REFUSED_PODS: Final = {Reason.PodRefused, Reason.ApplyFailed}
 
 
+EVERYBODY_IS_ASKED: Final = """
+import coordinator.fleet.view_guard
+from coordinator.__main__ import main
+
+coordinator.fleet.view_guard.is_loopback = lambda peer: False
+main()
+"""
+"""The coordinator asks nobody for a token who is on its own machine, and here everybody is."""
+
+
+class OverTls:
+    """A coordinator without the product's --insecure."""
+
+    def __init__(self, kubeconfig: Path, folder: Path) -> None:
+        port, http = free_ports(2)
+        self._address = f"127.0.0.1:{port}"
+        listen = [f"--grpc-listen={self._address}", f"--http-listen=127.0.0.1:{http}"]
+        command = [sys.executable, "-c", EVERYBODY_IS_ASKED, f"--kubeconfig={kubeconfig}", NO_REGISTRY, *listen]
+        self.process = Process("coordinator over TLS", command, folder / "coordinator-over-tls.log")
+
+    def asked(self, authority: bytes, token: str) -> grpc.StatusCode | None:
+        """What becomes of a viewer with this token."""
+        shown = grpc.access_token_call_credentials(token)
+        trusted = grpc.composite_channel_credentials(grpc.ssl_channel_credentials(authority), shown)
+        options = [("grpc.ssl_target_name_override", names.SERVICE)]
+        with grpc.secure_channel(self._address, trusted, options) as channel:
+            try:
+                view_pb2_grpc.FleetViewStub(channel).GetNode(view_pb2.GetNodeRequest(name=NODE), timeout=10)
+            except grpc.RpcError as error:
+                return error.code()
+        return None
+
+
 class Scenario:
     """Plays the steps in the order in which they stand below. `events` has what was logged meanwhile, by step."""
 
-    def __init__(self, product: Product, network: Proxy, registry: Registry) -> None:
+    def __init__(self, product: Product, network: Proxy, registry: Registry, over_tls: "OverTls") -> None:
         """`network` is between the product's coordinator and the API server."""
+        self.over_tls = over_tls
         self.events: dict[str, list[Event]] = {}
         self._product = product
         self._plane = product.plane
@@ -97,7 +140,7 @@ class Scenario:
         """Somebody changes what is the coordinator's."""
         name, spec = "rdma-shared-dp-ds", {"template": {"spec": {"priorityClassName": "system-cluster-critical"}}}
         patch = json.dumps({"spec": spec})
-        self._plane.kubectl("patch", "daemonset", name, f"--namespace={NAMESPACE}", f"--patch={patch}")
+        self._plane.kubectl("patch", "daemonset", name, OWN, f"--patch={patch}")
         eventually(lambda: self._product.api.told(Reason.DriftRepaired))
 
     def node_policy(self) -> None:
@@ -106,15 +149,20 @@ class Scenario:
         self._plane.kubectl("delete", "nicnodepolicy", "some")
 
     def networks(self) -> None:
-        """Each kind becomes ready, one moves to another namespace, and all are deleted."""
+        """Each kind becomes ready, one moves to another namespace and back, and all are deleted.
+
+        Of a network that is deleted the garbage collector may be faster, of one that moves nobody else is.
+        """
         for network in NETWORKS:
             self._plane.kubectl("apply", "-f", str(EXAMPLES / f"{network}network.yaml"))
         for network in NETWORKS:
             ready = "--for=jsonpath={.status.state}=ready"
             self._plane.kubectl("wait", ready, f"{network}network", "--all", "--timeout=60s")
-        elsewhere = json.dumps({"spec": {"networkNamespace": "kube-public"}})
-        self._plane.kubectl("patch", "macvlannetwork", "macvlan", "--type=merge", f"--patch={elsewhere}")
-        eventually(lambda: self._nads() == {"default/hostdev", "default/ipoib", "kube-public/macvlan"})
+        for namespace in ("kube-public", "default"):
+            move = json.dumps({"spec": {"networkNamespace": namespace}})
+            self._plane.kubectl("patch", "macvlannetwork", "macvlan", "--type=merge", f"--patch={move}")
+            moved = {"default/hostdev", "default/ipoib", f"{namespace}/macvlan"}
+            eventually(lambda: self._nads() == moved)  # noqa: B023 — awaited at once
         for network in NETWORKS:
             self._plane.kubectl("delete", f"{network}network", "--all")
         eventually(lambda: not self._nads())
@@ -124,10 +172,11 @@ class Scenario:
         metadata = {"name": "none", "namespace": NAMESPACE}
         hard = {"count/configmaps": "0", "count/pods": "0"}
         self._plane.apply({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": metadata, "spec": {"hard": hard}})
-        eventually(lambda: "hard" in self._plane.get("quota", "none", f"--namespace={NAMESPACE}")["status"])
-        self._plane.kubectl("delete", "pods,configmaps", "--all", f"--namespace={NAMESPACE}", "--wait=false")
+        eventually(lambda: "hard" in self._plane.get("quota", "none", OWN)["status"])
+        self._plane.kubectl("delete", "configmaps", f"--selector={names.STATE_LABEL}", OWN)
+        self._plane.kubectl("delete", "pods", "--all", OWN, "--wait=false")
         eventually(lambda: self._reasons() >= REFUSED_PODS)
-        self._plane.kubectl("delete", "quota", "none", f"--namespace={NAMESPACE}")
+        self._plane.kubectl("delete", "quota", "none", OWN)
         self._wait_until_carried_out()
 
     def removal(self) -> None:
@@ -161,6 +210,15 @@ class Scenario:
         eventually(
             lambda: watched <= {path.partition("?")[0] for path in self._network.seen[asked:] if "limit=1&" in path}
         )
+
+    def tls(self) -> None:
+        """The coordinator makes a certificate, tells whom to trust, and asks who calls and whether he may."""
+        self._product.coordinator.kill()
+        self.over_tls.process.start()
+        authority = eventually(lambda: self._plane.get("configmap", names.CA_CONFIG_MAP, OWN)["data"]["ca.crt"])
+        audience = f"--audience={names.TOKEN_AUDIENCE}"
+        token = self._plane.kubectl("create", "token", names.AGENT_ACCOUNT, OWN, audience).strip()
+        eventually(lambda: self.over_tls.asked(authority.encode(), token) is grpc.StatusCode.PERMISSION_DENIED)
 
     # What they need.
 
@@ -258,5 +316,6 @@ STEPS: Final[dict[str, Callable[[Scenario], None]]] = {
     "removal": Scenario.removal,
     "OpenShift": Scenario.openshift,
     "broken watches": Scenario.broken_watches,
+    "TLS": Scenario.tls,
 }
 """By the names that the documentation's table has for them."""
