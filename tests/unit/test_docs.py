@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import yaml
 
 from coordinator.states import STATES
 from nicfleet import names
@@ -124,9 +125,41 @@ def test_relative_links_lead_somewhere(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_make_targets_exist(page: Path) -> None:
-    targets = set(re.findall(r"^([a-z-]+):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z0-9-]+):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE))
     code = " ".join(CODE.findall(page.read_text()))
-    assert set(re.findall(r"\bmake ([a-z-]+)", code)) <= targets
+    assert set(re.findall(r"\bmake ([a-z][a-z0-9-]*)", code)) <= targets
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_values_that_are_set_are_the_charts(page: Path) -> None:
+    """A wrong one would be refused, but only once somebody types it."""
+    code = " ".join(CODE.findall(page.read_text()))
+    given = re.findall(r"--set(?:-[a-z]+)?[ =]([^ `\n]+)", code)
+    paths = {each.partition("=")[0] for words in given for each in re.split(r",(?=[a-z])", words)}
+    assert {path for path in paths if not _is_value(path)} == set()
+
+
+def _is_value(path: str) -> bool:
+    """Below an empty mapping, and a context of SELinux, are Kubernetes' own words."""
+    here = yaml.safe_load((REPOSITORY / "deploy/nicfleet/values.yaml").read_text())
+    for part in path.split("."):
+        if here == {} or "seLinuxOptions" in path.split(".")[: path.split(".").index(part)]:
+            return True
+        if not isinstance(here, dict) or part not in here:
+            return False
+        here = here[part]
+    return True
+
+
+NEW_COMPONENT = REPOSITORY / "docs/how-to/add-a-component.md"
+"""Its files are those that the reader is to make."""
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page != NEW_COMPONENT], ids=name_of)
+def test_charts_and_files_that_commands_name_exist(page: Path) -> None:
+    code = " ".join(CODE.findall(page.read_text()))
+    named = set(re.findall(r"(?<![\w./-])deploy/(?:nicfleet|crds|[\w./-]+\.ya?ml)(?![\w./-])", code))
+    assert {each for each in named if not (REPOSITORY / each).exists()} == set()
 
 
 @pytest.mark.parametrize("program", ["agent", "coordinator"])
