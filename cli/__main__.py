@@ -8,6 +8,7 @@ from typing import Annotated, Final, NoReturn
 import typer
 
 from cli.help import NO_VALUE, Command, Group
+from cli.must_gather import commands as gathering
 from cli.plan import commands as planning
 
 EXIT_UNUSABLE: Final = 2
@@ -91,6 +92,7 @@ def record(
 
 
 planning.register(app)
+gathering.register(app)
 
 
 def main() -> None:

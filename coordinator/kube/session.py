@@ -97,6 +97,15 @@ class Session:
         response: aiohttp.ClientResponse = answer.response
         return response
 
+    async def websocket(self, path: str, protocol: str) -> aiohttp.ClientWebSocketResponse:
+        """Open a websocket. Raises as `request` does, and aiohttp.WSServerHandshakeError when it is refused."""
+        if self._rest.pool_manager is None:
+            self._rest.pool_manager = self._rest._create_pool_manager()  # noqa: SLF001  # as the library's own does
+        pool: aiohttp.ClientSession = self._rest.pool_manager
+        url = f"{self._configuration.host}{path}"
+        headers, proxy = await self._credentials(), self._rest.proxy
+        return await pool.ws_connect(url, protocols=(protocol,), headers=headers, proxy=proxy, max_msg_size=0)
+
     async def renew(self, edition: int) -> bool:
         """Read the configuration again, as this edition of it is refused. False if there is nothing new to try."""
         async with self._renewal:

@@ -1,0 +1,234 @@
+"""`nicfleet must-gather` on a real API server with pods that kwok plays: what is in the archive, and what is never."""
+
+import asyncio
+import hashlib
+import json
+import socket
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from cli.__main__ import app
+from nicfleet import names
+from tests.controlplane.cluster import ControlPlane
+from tests.controlplane.nodes import fake_node
+from tests.integration.coordinator.proxy import redirected
+from tests.integration.system.waiting import eventually
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+NAMESPACE = "bundle"
+NODES = ("bundle-a", "bundle-b", "bundle-c")
+SECRET = "Q7x" + "VerySecretValue0123456789"
+"""In many places of the cluster, and never in the archive."""
+
+
+@pytest.fixture(scope="module")
+def trouble(cluster: ControlPlane) -> Iterator[ControlPlane]:
+    """A namespace with a policy, workloads on three nodes, and secrets wherever people put them."""
+    cluster.install(DEPLOY / "crds")
+    labels = {names.NIC_LABEL: "true"}
+    cluster.apply(
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
+        *(fake_node(name, labels=labels) for name in NODES),
+        {
+            "apiVersion": f"{names.API_GROUP}/{names.API_VERSION}",
+            "kind": "NicClusterPolicy",
+            "metadata": {"name": names.POLICY_NAME},
+            "spec": {},
+        },
+        _in_namespace("v1", "Secret", "ngc", stringData={"password": SECRET}),
+        _in_namespace("v1", "ConfigMap", "ufm", data={"ufm.yaml": f"password: {SECRET}\n", "key.pem": SECRET}),
+        _daemonset("driver"),
+    )
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "bundle-role"}
+    cluster.apply(
+        {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "ClusterRole",
+            "metadata": {"name": "bundle-role"},
+            "rules": [],
+        },
+        {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "ClusterRoleBinding",
+            "metadata": {"name": "bundle-role"},
+            "roleRef": role,
+            "subjects": [{"kind": "ServiceAccount", "name": "default", "namespace": NAMESPACE}],
+        },
+    )
+    eventually(lambda: _running(cluster) == len(NODES))
+    yield cluster
+    cluster.kubectl("delete", "clusterrole,clusterrolebinding", "bundle-role")
+    cluster.kubectl("delete", "daemonset", "driver", "-n", NAMESPACE)
+    cluster.kubectl("delete", "pods", "-n", NAMESPACE, "--all", "--force", "--grace-period=0")
+    cluster.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
+    cluster.kubectl("delete", "nicclusterpolicy", names.POLICY_NAME)
+    cluster.kubectl("delete", "node", *NODES)
+    cluster.kubectl("delete", "-f", str(DEPLOY / "crds"))
+
+
+def _running(cluster: ControlPlane) -> int:
+    pods = cluster.get("pods", "-n", NAMESPACE)["items"]
+    return sum(pod["status"].get("phase") == "Running" for pod in pods)
+
+
+def _in_namespace(version: str, kind: str, name: str, **rest: Any) -> dict[str, Any]:
+    return {"apiVersion": version, "kind": kind, "metadata": {"name": name, "namespace": NAMESPACE}, **rest}
+
+
+def _daemonset(name: str) -> dict[str, Any]:
+    env = [
+        {"name": "HTTPS_PROXY", "value": f"http://user:{SECRET}@proxy.example.com:3128"},
+        {"name": "NGC_API_KEY", "value": SECRET},
+    ]
+    container = {"name": "mofed-container", "image": "driver:1", "env": env, "args": ["--token", SECRET]}
+    template = {
+        "metadata": {"labels": {"app": name, names.OFED_DRIVER_LABEL: ""}},
+        "spec": {
+            "containers": [container],
+            "nodeSelector": {names.NIC_LABEL: "true"},
+            "tolerations": [{"operator": "Exists"}],
+        },
+    }
+    return _in_namespace(
+        "apps/v1", "DaemonSet", name, spec={"selector": {"matchLabels": {"app": name}}, "template": template}
+    )
+
+
+def gather(folder: Path, kubeconfig: Path, *flags: str) -> Result:
+    arguments = [f"--output-dir={folder}", f"--kubeconfig={kubeconfig}", f"--namespace={NAMESPACE}", *flags]
+    return CliRunner().invoke(app, ["must-gather", *arguments], env={"NICFLEET_COORDINATOR": ""})
+
+
+def unpacked(folder: Path) -> dict[str, str]:
+    """Contents of the one archive, by path below its folder."""
+    (path,) = folder.glob("*.tar.gz")
+    with tarfile.open(path) as archive:
+        return {
+            member.name.partition("/")[2]: content.read().decode()
+            for member in archive
+            if (content := archive.extractfile(member)) is not None
+        }
+
+
+def test_the_archive_has_what_explains_and_no_secret(trouble: ControlPlane, tmp_path: Path) -> None:
+    result = gather(tmp_path, trouble.kubeconfig)
+
+    files = unpacked(tmp_path)
+    assert result.exit_code == 2, result.output  # kwok's kubelets have no logs
+    path, digest = result.stdout.split()
+    assert digest == f"sha256:{hashlib.sha256(Path(path).read_bytes()).hexdigest()}"
+    assert not [name for name, content in files.items() if SECRET in content]
+    pods = [pod["metadata"]["name"] for pod in trouble.get("pods", "-n", NAMESPACE)["items"]]
+    assert files.keys() >= {
+        "index.html",
+        "summary.md",
+        "errors.txt",
+        "manifest.json",
+        f"policies/nicclusterpolicies/{names.POLICY_NAME}.yaml",
+        "crds/nicclusterpolicies.mellanox.com.yaml",
+        f"objects/{NAMESPACE}/daemonsets/driver.yaml",
+        f"objects/{NAMESPACE}/configmaps/ufm.yaml",
+        f"objects/{NAMESPACE}/secrets.txt",
+        "objects/_cluster/clusterroles/bundle-role.yaml",
+        f"events/{NAMESPACE}-001.jsonl",
+        "pods/list-001.jsonl",
+        *(f"pods/{pod}/pod.yaml" for pod in pods),
+        *(f"nodes/{node}.yaml" for node in NODES),
+        *(f"driver/{node}/status.txt" for node in NODES),
+    }
+    assert "proxy.example.com:3128" in files[f"objects/{NAMESPACE}/daemonsets/driver.yaml"]
+    assert "Opaque" in files[f"objects/{NAMESPACE}/secrets.txt"]
+    assert "ngc" in files[f"objects/{NAMESPACE}/secrets.txt"]
+
+
+def test_what_could_not_be_had_is_named(trouble: ControlPlane, tmp_path: Path) -> None:
+    gather(tmp_path, trouble.kubeconfig)
+
+    files = unpacked(tmp_path)
+    manifest = json.loads(files["manifest.json"])
+    failed = {failure["what"] for failure in manifest["failures"]}
+    pods = [pod["metadata"]["name"] for pod in trouble.get("pods", "-n", NAMESPACE)["items"]]
+    assert failed == {
+        *(f"log of mofed-container of Pod {pod}" for pod in pods),
+        *(f"driver diagnostics of {node}" for node in NODES),
+    }
+    assert all(f"{what}: " in files["errors.txt"] for what in failed)
+    assert manifest["result"] == "partial"
+    assert {entry["path"] for entry in manifest["files"]} == files.keys() - {"manifest.json"}
+
+
+def test_secrets_are_never_read(trouble: ControlPlane, tmp_path: Path) -> None:
+    """The server is asked for a table, in which there are no values."""
+    gather(tmp_path, trouble.kubeconfig)
+    asked = [
+        event["requestURI"]
+        for event in trouble.audit()
+        if event.get("userAgent") == "nicfleet" and event.get("objectRef", {}).get("resource") == "secrets"
+    ]
+    assert asked
+    assert all("includeObject=None" in uri for uri in asked)
+
+
+def test_a_limit_of_nodes_is_kept_and_told(trouble: ControlPlane, tmp_path: Path) -> None:
+    gather(tmp_path, trouble.kubeconfig, "--max-nodes=1", f"--nodes={names.NIC_LABEL}=true")
+
+    files = unpacked(tmp_path)
+    assert len([name for name in files if name.endswith("/pod.yaml")]) == 1
+    assert len([name for name in files if name.startswith("nodes/")]) == len(NODES)
+    assert "1 of 3 nodes are told in full" in files["summary.md"]
+
+
+def test_an_account_without_rights_gets_what_it_may_read(trouble: ControlPlane, tmp_path: Path) -> None:
+    result = gather(tmp_path, trouble.service_account_kubeconfig("default", "default"))
+
+    assert result.exit_code in (1, 2)
+    assert "forbidden" in unpacked(tmp_path)["errors.txt"]
+
+
+def test_without_an_answer_there_is_no_archive(tmp_path: Path, cluster: ControlPlane) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        result = gather(tmp_path, redirected(cluster.kubeconfig, tmp_path, taken.getsockname()[1]))
+
+    assert result.exit_code == 1
+    assert "nothing was collected" in result.stderr
+    assert not list(tmp_path.glob("nicfleet-*"))
+
+
+async def test_an_api_that_stops_answering_ends_at_the_limit(tmp_path: Path, cluster: ControlPlane) -> None:
+    """A server that tells its version and then says nothing more: the archive is finished all the same."""
+    held = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        held.append(writer)
+        while (head := await reader.readuntil(b"\r\n\r\n")).startswith(b"GET /version"):
+            body = b'{"gitVersion": "v1.99.0"}'
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+        assert head
+        await asyncio.Event().wait()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    kubeconfig = redirected(cluster.kubeconfig, tmp_path, server.sockets[0].getsockname()[1])
+    result = await asyncio.to_thread(_in_process, tmp_path, kubeconfig)
+    for writer in held:
+        writer.close()
+    server.close()
+
+    assert result == 1  # the version alone is nothing
+    errors = unpacked(tmp_path)["errors.txt"]
+    assert "the time was over" in errors
+    assert "nodes: not reached before the end" in errors
+
+
+def _in_process(folder: Path, kubeconfig: Path) -> int:
+    """As a user runs it: signal handlers need a main thread."""
+    import subprocess
+    import sys
+
+    command = [sys.executable, "-m", "cli", "must-gather", f"--output-dir={folder}", f"--kubeconfig={kubeconfig}"]
+    return subprocess.run([*command, f"--namespace={NAMESPACE}", "--timeout=2s"], check=False, timeout=60).returncode
