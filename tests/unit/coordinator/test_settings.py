@@ -6,7 +6,7 @@ import pytest
 
 from coordinator.certificates.settings import TlsSettings
 from coordinator.labels.rules import Mode
-from coordinator.settings import WebhookSettings, read
+from coordinator.settings import ElectionSettings, WebhookSettings, read
 from nicfleet.flags import InvalidSettings
 
 
@@ -47,6 +47,14 @@ def test_upstreams_variables_count_and_flags_win() -> None:
     assert settings.kubeconfig == Path("/k")
 
 
+def test_agents_are_known_by_their_account_in_the_own_namespace() -> None:
+    assert read([], {}).agent_account == "system:serviceaccount:nvidia-network-operator:nicfleet-agent"
+    environment = {"POD_NAMESPACE": "nics", "NICFLEET_AGENT_SERVICE_ACCOUNT": "release-agent"}
+    assert read([], environment).agent_account == "system:serviceaccount:nics:release-agent"
+    with pytest.raises(InvalidSettings, match="--agent-service-account is 'a b': give the name of a ServiceAccount"):
+        read(["--agent-service-account=a b"], {})
+
+
 def test_tls_unless_plaintext_is_somebodys_decision(tmp_path: Path) -> None:
     assert read([], {}).tls == TlsSettings(None, "nicfleet-coordinator-tls", "nicfleet-ca", "nicfleet-coordinator")
     assert read(["--insecure"], {"NICFLEET_TLS_CERT_DIR": str(tmp_path)}).tls is None
@@ -57,6 +65,30 @@ def test_tls_unless_plaintext_is_somebodys_decision(tmp_path: Path) -> None:
         "NICFLEET_SERVICE": "n",
     }
     assert read([], environment).tls == TlsSettings(tmp_path, "s", "c", "n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "expected"),
+    [
+        pytest.param([], {"POD_NAME": "p", "POD_IP": "10.0.0.1"}, None, id="alone"),
+        pytest.param(["--leader-elect"], {}, ElectionSettings("", ""), id="nothing known"),
+        pytest.param(
+            [],
+            {"NICFLEET_LEADER_ELECT": "true", "POD_NAME": "p", "POD_IP": "10.0.0.1"},
+            ElectionSettings("p", "10.0.0.1:7444"),
+            id="in a pod",
+        ),
+        pytest.param(
+            ["--leader-elect", "--pod-ip=fd00::1"], {}, ElectionSettings("", "[fd00::1]:7444"), id="in a pod with IPv6"
+        ),
+        pytest.param(
+            ["--leader-elect", "--grpc-listen=192.0.2.1:1"], {}, ElectionSettings("", "192.0.2.1:1"), id="one address"
+        ),
+        pytest.param(["--leader-elect", "--grpc-listen=[::]:1"], {}, ElectionSettings("", ""), id="all of IPv6"),
+    ],
+)
+def test_the_election(arguments: list[str], environment: dict[str, str], expected: ElectionSettings | None) -> None:
+    assert read(["--insecure", *arguments], environment).election == expected
 
 
 @pytest.mark.parametrize(
