@@ -1,7 +1,7 @@
 """What the API server says of a token → whom it proves, or a finding that says why it does not. Pure.
 
-A pod's projected token names its ServiceAccount, its pod and, from Kubernetes 1.30 on, its node. The API server refuses one
-whose pod is gone; whether the node is still the one that was meant it does not ask, so we do.
+A pod's projected token names its ServiceAccount, its pod and, from Kubernetes 1.30 on, its node. The API server refuses
+one whose pod is gone; whether the node is still the one that was meant it does not ask, so we do.
 (https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin)
 """
 

@@ -21,6 +21,11 @@ class Stream:
         self.received: asyncio.Queue[fleet_pb2.ReportRequest] = asyncio.Queue()
         self.closed = asyncio.Event()
 
+    @property
+    def ended(self) -> bool:
+        """Whether the agent has ended it."""
+        return bool(self._context.done())
+
     async def receive(self) -> fleet_pb2.ReportRequest:
         """The agent's next message."""
         async with asyncio.timeout(SECONDS):

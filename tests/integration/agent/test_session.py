@@ -15,7 +15,7 @@ from agent.outbox import Identity
 from agent.report import Reporter
 from nicfleet.inventory import Function, Inventory, Node, NodeName, PciAddress
 from nicfleet.v1 import fleet_pb2
-from tests.integration.agent.fleet_server import fleet_server
+from tests.integration.agent.fleet_server import Fleet, fleet_server
 
 IDENTITY = Identity(NodeName("worker-1"), "instance-1", datetime(2026, 1, 1, tzinfo=UTC), "0.1.0")
 OBSERVED = datetime(2026, 1, 2, tzinfo=UTC)
@@ -135,3 +135,73 @@ async def test_a_refusal_is_one_clear_line_and_the_agent_lives_on(
     assert record.message == "refused by the coordinator"
     fields = vars(record)
     assert (fields["reason"], fields["error"]) == ("NODE_TAKEN", "agent instance-0 reports for worker-1")
+
+
+async def test_a_stream_to_be_renewed_stays_open_until_the_next_one_is_accepted(
+    latest: Latest, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with fleet_server() as fleet, reporting(fleet.address, latest):
+        stream = await fleet.stream()
+        await stream.receive()
+        await stream.welcome()
+        for _ in range(3):
+            await stream.send(renew=fleet_pb2.Renew())
+            following = await fleet.stream()
+            assert (await following.receive()).hello.instance_id == "instance-1"
+            assert not stream.ended
+            await following.welcome()
+            stream.close()  # as the coordinator does with the one that was taken over
+            stream = following
+        latest.put(WITH_NIC, OBSERVED)
+        assert (await stream.receive()).HasField("update")
+        assert caplog.records == []
+
+
+async def test_a_reason_that_the_agent_does_not_know_is_its_number(
+    latest: Latest, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As to an agent of an earlier release."""
+    unknown = fleet_pb2.Refused(reason=1000, message="not today")  # type: ignore[arg-type]  # an enum of proto3 is open
+    async with fleet_server() as fleet, reporting(fleet.address, latest):
+        stream = await fleet.stream()
+        await stream.receive()
+        await stream.send(refused=unknown)
+        stream.close()
+        await asyncio.sleep(0.5)
+    (record,) = caplog.records
+    assert (record.message, vars(record)["reason"], vars(record)["error"]) == (
+        "refused by the coordinator",
+        "1000",
+        "not today",
+    )
+
+
+async def test_of_a_name_with_several_addresses_every_one_is_tried(latest: Latest) -> None:
+    """A standby that knows no leader is asked, left, and the other one found, whichever comes first."""
+    async with fleet_server() as standby, fleet_server() as leader:
+        both = f"ipv4:{standby.address},{leader.address}"
+        refusing = asyncio.create_task(_know_no_leader(standby))
+        async with reporting(both, latest):
+            assert (await (await leader.stream()).receive()).HasField("hello")
+        refusing.cancel()
+
+
+async def test_a_leader_that_is_gone_costs_one_hop(latest: Latest) -> None:
+    async with fleet_server() as gone:
+        address = gone.address
+    async with fleet_server() as standby, fleet_server() as leader, reporting(standby.address, latest):
+        stream = await standby.stream()
+        await stream.receive()
+        await stream.send(not_leader=fleet_pb2.NotLeader(address=address))
+        again = await standby.stream()
+        await again.receive()
+        await again.send(not_leader=fleet_pb2.NotLeader(address=leader.address))
+        assert (await (await leader.stream()).receive()).HasField("hello")
+
+
+async def _know_no_leader(standby: Fleet) -> None:
+    while True:
+        stream = await standby.stream()
+        await stream.receive()
+        await stream.send(not_leader=fleet_pb2.NotLeader())
+        stream.close()

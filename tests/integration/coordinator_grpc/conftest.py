@@ -11,8 +11,10 @@ from typing import Any
 import grpc
 import pytest
 
+from coordinator.authentication.gate import Gate
 from coordinator.fleet.fleet import Connection, Fleet
 from coordinator.fleet.identity import Identity
+from coordinator.fleet.leadership import ALONE, Leadership
 from coordinator.fleet.refusals import Refusals
 from coordinator.fleet.server import Server, serve
 from coordinator.fleet.views import FleetView, LabelStatus, PolicyStatus
@@ -97,7 +99,7 @@ def now() -> datetime:
 
 
 @asynccontextmanager
-async def running() -> AsyncIterator[Coordinator]:
+async def running(gate: Gate | None = None, leadership: Leadership = ALONE) -> AsyncIterator[Coordinator]:
     """A coordinator whose list of Nodes is complete and empty."""
     labels: dict[NodeName, LabelStatus] = {}
     policies: dict[str, PolicyStatus] = {}
@@ -110,7 +112,7 @@ async def running() -> AsyncIterator[Coordinator]:
     fleet = Fleet(now, on_change)
     view = FleetView(fleet, now, labels.get, lambda _, name: policies.get(name))
     fleet.nodes_synced()
-    server = await serve("127.0.0.1:0", fleet, view, Refusals(monotonic))
+    server = await serve("127.0.0.1:0", fleet, view, Refusals(monotonic), gate=gate, leadership=leadership)
     async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
         yield Coordinator(fleet, view, server, channel, labels, policies, changed)
     await server.stop(grace=0)
