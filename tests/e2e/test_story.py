@@ -61,9 +61,10 @@ def test_install(site: Site, tmp_path: Path) -> None:
     """Real pods of both images come to be ready under both kubelets."""
     said = site.helm("install", RELEASE, str(CHART), "--create-namespace", "--wait", "--timeout=5m", *_values(tmp_path))
     log.info("helm install --wait:\n%s", said)
-    agents = [site.agent(node) for node in site.nodes]
+    # Helm waits for all but as many agents as may be unavailable during an update.
+    eventually(lambda: all(_agents_ready(site)), READY_SECONDS, "an agent, ready, on each node")
     log.info("pods:\n%s", site.pods())
-    assert all(map(is_ready, agents))
+    agents = [site.agent(node) for node in site.nodes]
     images = {pod["spec"]["containers"][0]["image"] for pod in (*site.pods_of("coordinator"), *agents)}
     assert images == set(OURS.values())
 
@@ -228,6 +229,11 @@ def test_uninstall(site: Site) -> None:
     assert left
     assert _names(site, "macvlannetworks") == ["macvlannetwork.mellanox.com/macvlan"]
     log.info("what is left:\n%s", "\n".join([*left, *_names(site, "macvlannetworks")]))
+
+
+def _agents_ready(site: Site) -> list[bool]:
+    agents = [site.agent(node) for node in site.nodes]
+    return [agent != {} and is_ready(agent) for agent in agents]
 
 
 def _values(folder: Path) -> Sequence[str]:
