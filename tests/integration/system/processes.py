@@ -67,6 +67,11 @@ class Coordinator(Program):
         except OSError:
             return ""
 
+    def metrics(self) -> str:
+        """What Prometheus would read."""
+        with _DIRECT.open(f"{self._http}/metrics", timeout=5) as answer:
+            return str(answer.read().decode())
+
     def start(self) -> None:
         """Start it and wait until it says that it is ready."""
         self.process.start()
@@ -80,11 +85,14 @@ class Coordinator(Program):
 class Agent(Program):
     """An agent on a host tree."""
 
-    def __init__(self, node: str, root: Path, coordinator: str, folder: Path) -> None:
+    def __init__(
+        self, node: str, root: Path, coordinator: str, folder: Path, *flags: str, insecure: bool = True
+    ) -> None:
         self.node = node
         self.root = root
         self.tree = HostTree(root)
-        arguments = ["agent", "--insecure", f"--node-name={node}", f"--coordinator={coordinator}"]
+        arguments = ["agent", f"--node-name={node}", f"--coordinator={coordinator}", *flags]
+        arguments += ["--insecure"] if insecure else []
         arguments += [f"--host-root={root}", "--grpc-listen=127.0.0.1:0"]
         super().__init__(f"agent on {node}", arguments, folder / f"agent-{node}.log")
 
