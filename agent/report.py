@@ -112,6 +112,7 @@ class Reporter:
                 await hold(calls[-1], self._identity, self._latest, welcomed)
             except RenewalDue:
                 calls.append(stub.Report())
+                welcomed = _renewed
 
     def _explain(self, address: str, reason: Exception) -> None:
         """One line for each distinct reason, until the coordinator is connected again."""
@@ -140,3 +141,8 @@ class Reporter:
             self._told.add(key)
             usual = isinstance(reason, NotLeader)  # of two coordinators, one is not
             _log.log(logging.INFO if usual else logging.WARNING, message, extra={"coordinator": address, **why})
+
+
+def _renewed(_: fleet_pb2.Welcome) -> None:
+    """Every hour, and no news."""
+    _log.debug("stream renewed")

@@ -206,7 +206,7 @@ class FleetService(fleet_pb2_grpc.FleetServicer):
         term = Term.of(agent.expires, time.time(), random.random) if agent is not None else None
         session.heard()
         missing = self._fleet.connected(session.identity, manifest)
-        _log(session, logging.INFO, "agent connected", missing=len(missing))
+        _log(session, _level(routine=session.continues), "agent connected", missing=len(missing))
         welcome = fleet_pb2.Welcome(missing=missing, heartbeat_seconds=HEARTBEAT_SECONDS)
         await session.send(fleet_pb2.ReportResponse(welcome=welcome))
         async for request in requests:
@@ -224,6 +224,7 @@ class FleetService(fleet_pb2_grpc.FleetServicer):
             return
         match term.due(time.time()):
             case Due.RENEW:
+                session.renewing = True
                 await session.send(fleet_pb2.ReportResponse(renew=fleet_pb2.Renew()))
             case Due.END:
                 raise _Expired
@@ -295,11 +296,17 @@ async def _give_up(session: Session | None, context: _Context) -> NoReturn:
     if session is None:
         await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, f"no hello came within {HELLO_SECONDS} s")
     if session.successor is not None:
-        _log(session, logging.INFO, "agent replaced", successor=session.successor.instance_id)
+        routine = session.renewing and session.successor.instance_id == session.identity.instance_id
+        _log(session, _level(routine=routine), "agent replaced", successor=session.successor.instance_id)
         successor = f"agent instance {session.successor.instance_id} speaks for this node now"
         await context.abort(grpc.StatusCode.ABORTED, successor)
     _log(session, logging.WARNING, "agent silent")
     await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, f"nothing came for {SILENT_SECONDS} s")
+
+
+def _level(*, routine: bool) -> int:
+    """Every agent renews its stream every hour."""
+    return logging.DEBUG if routine else logging.INFO
 
 
 def _log(session: Session | None, level: int, message: str, **fields: object) -> None:

@@ -35,6 +35,10 @@ class Session:
         self.successor: Identity | None = None
         self.sequence = 0
         self.asked_again = False
+        self.renewing = False
+        """The agent was asked for another stream."""
+        self.continues = False
+        """It is that other stream."""
         self._write = write
         self._writing = asyncio.Lock()
         self._deadline = deadline
@@ -99,6 +103,7 @@ class Sessions:
                 break
         self._held[name] = newcomer
         if held is not None:
+            newcomer.continues = held.renewing
             held.end(newcomer.identity)
         return True
 

@@ -296,7 +296,7 @@ async def test_an_agent_renews_its_stream_before_its_token_ends_and_is_silent_at
     site: Site, tokens: Tokens, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(server, "HEARTBEAT_SECONDS", 1)
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.DEBUG)
     file = TokenFile(tmp_path / "token")
     file.path.write_text(tokens.ending(8))
     latest = Latest("0.1.0")
@@ -316,7 +316,9 @@ async def test_an_agent_renews_its_stream_before_its_token_ends_and_is_silent_at
         with suppress(asyncio.CancelledError):
             await reporter
     assert set(site.seen) <= {Connection.CONNECTED}
-    assert len(_messages(caplog, "agent connected")) == 2
+    assert [record.levelname for record in _messages(caplog, "agent connected")] == ["INFO", "DEBUG"]
+    assert [record.levelname for record in _messages(caplog, "agent replaced")] == ["DEBUG"]
+    assert len(_messages(caplog, "coordinator connected")) == 1
     assert site.refusals.counts == {}
 
 
