@@ -90,7 +90,9 @@ class Election:
             await asyncio.sleep(max(0.0, due - self._clock()))
             left = self.tenure.ends_at - self._clock()
             if left <= 0:
-                return self._lost(f"not renewed for {self._times.held:g} s: {self._trouble or 'nobody held us up'}")
+                return self._lost(
+                    f"not renewed for {self._times.held:g} s: {self._trouble or 'this process stood still'}"
+                )
             due = self._clock() + self._times.looked_every
             with suppress(TimeoutError):
                 async with asyncio.timeout(left):
@@ -105,8 +107,10 @@ class Election:
         led, self.leads = self.leads, False
         self.tenure.end()
         self._tell()
-        if led and self._lease is not None:
-            await self._attempt(self._release)
+        if led and not await self._attempt(self._release):
+            await self._attempt(self._look)  # a renewal was under way
+            if self._holds:
+                await self._attempt(self._release)
 
     # Those who ask.
 
@@ -185,8 +189,8 @@ class Election:
         return False
 
     async def _release(self) -> None:
-        assert self._lease is not None
-        await self._write(released(self._lease, _now()))
+        if self._lease is not None:
+            await self._write(released(self._lease, _now()))
 
     async def _write(self, lease: Obj) -> None:
         """By its resourceVersion: of two that write at once, one gets a Conflict."""
@@ -195,19 +199,19 @@ class Election:
 
     async def _attempt(self, act: Callable[[], Awaitable[None]]) -> bool:
         """Whether it was done; else `trouble` tells why, unless somebody was quicker: the next look tells who."""
-        self._trouble = ""
+        done, trouble = False, ""
         try:
             async with asyncio.timeout(self._times.answered):
                 await act()
+            done = True
         except Conflict:
-            return False
+            pass
         except TimeoutError:
-            self._trouble = f"the API server does not answer (nothing within {self._times.answered:g} s)"
-            return False
+            trouble = f"the API server does not answer (nothing within {self._times.answered:g} s)"
         except KubeError as error:
-            self._trouble = str(error)
-            return False
-        return True
+            trouble = str(error)
+        self._trouble = trouble
+        return done
 
     def _log_trouble(self) -> None:
         if self._trouble and self._trouble != self._told:

@@ -176,6 +176,20 @@ async def test_a_renewal_whose_answer_is_lost_is_no_loss(network: tuple[Proxy, P
         assert a.election.leads
 
 
+async def test_a_leader_lets_go_of_what_it_does_not_know_to_be_its_own(
+    network: tuple[Proxy, Path], installed: ControlPlane
+) -> None:
+    """Told to stop in the middle of a renewal."""
+    proxy, behind = network
+    async with contender(behind, "a") as a:
+        await eventually(lambda: a.election.leads)
+        proxy.limit = 1
+        await eventually(lambda: a.election.trouble)
+        proxy.limit = None
+        await a.election.release()
+        assert lease(installed)["spec"]["holderIdentity"] == ""
+
+
 async def test_a_deleted_lease_is_made_again_by_the_leader(kubeconfig: Path, installed: ControlPlane) -> None:
     async with contender(kubeconfig, "a") as a:
         await eventually(lambda: a.election.leads)

@@ -11,9 +11,10 @@ import pytest
 from coordinator.kube.client import Kube
 from coordinator.kube.errors import NotFound, Unauthorized
 from coordinator.kube.objects import Ref
+from nicfleet import names
 from tests.integration.coordinator.proxy import proxied
 
-ABSENT = Ref("ConfigMap", "default", "absent")
+ABSENT = Ref("ConfigMap", names.DEFAULT_NAMESPACE, "absent")
 
 
 @asynccontextmanager
