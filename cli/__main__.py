@@ -1,5 +1,6 @@
 """`nicfleet`, the command for people. Each command imports what it needs when it runs, so that `--help` is quick."""
 
+import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -97,6 +98,7 @@ gathering.register(app)
 
 def main() -> None:
     """The command."""
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # read when it is first imported; what matters we say ourselves
     app()
 
 
