@@ -40,8 +40,10 @@ class CertificateFolder:
 
     def pair(self) -> Pair:
         """The pair, which belongs together."""
-        self.load(server_context())
         pair = self._read()
+        self.load(server_context())
+        if self._read() != pair:  # renewed between the two, so that nobody has looked at this one
+            return self.pair()
         self._require_certificate(pair.certificate)
         return pair
 

@@ -1,7 +1,8 @@
 """Where the certificate comes from: made here and kept in a Secret, or from a folder that somebody else renews."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
@@ -69,12 +70,7 @@ class Own:
 
     async def look(self) -> Shown:
         """Renew what is due."""
-        for _ in range(_ATTEMPTS - 1):
-            try:
-                return await self._look()
-            except Conflict:
-                continue  # another coordinator was quicker
-        return await self._look()
+        return await _until_nobody_is_quicker(self._look)
 
     async def _look(self) -> Shown:
         kept = await self._store.read()
@@ -103,12 +99,23 @@ class Given:
 
     async def look(self) -> Shown:
         """Read the files."""
+        return await _until_nobody_is_quicker(self._look)
+
+    async def _look(self) -> Shown:
         shown = Shown(self._folder.pair(), self._folder.authorities())
         try:
             published = await self._publication.read()
         except (KubeError, ObjectMissing) as error:
             return Shown(shown.pair, shown.authorities, str(error))
         return await _published(self._publication, published, shown)
+
+
+async def _until_nobody_is_quicker(look: Callable[[], Awaitable[Shown]]) -> Shown:
+    """Another coordinator that has written in between is no trouble: what it wrote is looked at anew."""
+    for _ in range(_ATTEMPTS - 1):
+        with suppress(Conflict):
+            return await look()
+    return await look()
 
 
 async def _published(publication: Publication, published: Published, shown: Shown) -> Shown:
