@@ -22,7 +22,7 @@ MARKS_PAGE = REPOSITORY / "docs/reference/upstream-marks.md"
 PAGES = sorted([*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/**/*.md")])
 
 HEADINGS = ["Meaning", "Where you see it", "Evidence", "What to do"]
-BEHAVIOURS = {*range(1, 53), 54, 55, *range(63, 70), 71, 74}
+BEHAVIOURS = {*range(1, 53), *range(54, 57), *range(63, 77)}
 """Those of this version: what users of NIC operators suffered from, by number."""
 
 MARKS = {
