@@ -4,6 +4,8 @@ import asyncio
 import hashlib
 import json
 import socket
+import subprocess
+import sys
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -227,8 +229,5 @@ async def test_an_api_that_stops_answering_ends_at_the_limit(tmp_path: Path, clu
 
 def _in_process(folder: Path, kubeconfig: Path) -> int:
     """As a user runs it: signal handlers need a main thread."""
-    import subprocess
-    import sys
-
     command = [sys.executable, "-m", "cli", "must-gather", f"--output-dir={folder}", f"--kubeconfig={kubeconfig}"]
     return subprocess.run([*command, f"--namespace={NAMESPACE}", "--timeout=2s"], check=False, timeout=60).returncode
