@@ -35,7 +35,12 @@ def version() -> int:
 
 
 def _hierarchies() -> list[Path]:
-    """Where groups are made: one place in version 2, one for each controller in version 1."""
+    """Where groups are made: one place in version 2, one for each controller in version 1; runc uses all it finds."""
     if version() == 2:
         return [_MOUNT]
-    return [top for top in _MOUNT.iterdir() if top.is_dir() and not top.is_symlink() and (top / "tasks").exists()]
+    return [top for top in _MOUNT.iterdir() if top.is_dir() and not top.is_symlink() and _is_hierarchy(top)]
+
+
+def _is_hierarchy(top: Path) -> bool:
+    """Version 1 has `tasks`; version 2, mounted beside it, the list of its controllers."""
+    return (top / "tasks").exists() or (top / "cgroup.controllers").exists()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.machine import missing
+from tests.e2e.machine import alone, missing
 from tests.e2e.site import Site
 
 
@@ -20,7 +20,7 @@ def site(request: pytest.FixtureRequest) -> Iterator[Site]:
     try:
         if lacking := missing(folder):
             pytest.skip(lacking)
-        with Site(folder) as made:
+        with alone(), Site(folder) as made:
             yield made
             if request.session.testsfailed:
                 made.keep_logs()

@@ -1,10 +1,12 @@
 """What this machine lacks for real nodes."""
 
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -28,6 +30,7 @@ _TRIALS: Final = {
     "a pair of network interfaces": "ip link add trial type veth peer name other",
 }
 _SECONDS: Final = 30
+_LOCK: Final = Path("/run/lock/nicfleet-e2e")
 
 
 def missing(folder: Path) -> str:
@@ -44,6 +47,14 @@ def missing(folder: Path) -> str:
     if packages:
         return f"not installed: apt-get install --no-install-recommends {' '.join(packages)}"
     return ", ".join(_not_to_be_had(folder))
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Wait until no other run has real nodes on this machine: bridge and addresses are there once."""
+    with _LOCK.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _not_to_be_had(folder: Path) -> Iterator[str]:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -66,10 +67,14 @@ class RealNode:
         self.stop()
 
     def stop(self) -> None:
-        """Its process 1 ends, and the kernel ends all others."""
+        """Its process 1 ends, and the kernel ends all others before it tells so."""
         for process in (self._kubelet, self._containerd):
             if process is not None:
                 process.kill()
+        if self._first.pid is not None:
+            with suppress(IndexError, ProcessLookupError):  # it has not begun, or has ended
+                os.kill(_child_of(self._first.pid), signal.SIGKILL)
+                eventually(lambda: self._first.pid is None, START_SECONDS, f"the end of node {self.name}")
         self._first.kill()
 
     @property
