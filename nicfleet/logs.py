@@ -33,3 +33,5 @@ def configure(level: str = "info") -> None:
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    # Of its own workings grpc tells nothing that helps whoever debugs a driver, and that ten times a second.
+    logging.getLogger("grpc").setLevel(logging.WARNING)
