@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -231,3 +232,34 @@ def _in_process(folder: Path, kubeconfig: Path) -> int:
     """As a user runs it: signal handlers need a main thread."""
     command = [sys.executable, "-m", "cli", "must-gather", f"--output-dir={folder}", f"--kubeconfig={kubeconfig}"]
     return subprocess.run([*command, f"--namespace={NAMESPACE}", "--timeout=2s"], check=False, timeout=60).returncode
+
+
+def test_hundreds_of_nodes_take_little_more_memory_than_three(trouble: ControlPlane, tmp_path: Path) -> None:
+    """Each weighs 8 KB in the archive, and far more as an object."""
+    few = _peak_kb(tmp_path / "few", trouble.kubeconfig, f"{names.NIC_LABEL}=true")
+    crowd = [f"crowd-{at:04}" for at in range(600)]
+    weight = {"weight": "x" * 8192}
+    labels = {"crowd": "yes"}  # not the NIC's: the DaemonSet's pods would come, and not go, as no kubelet ends them
+    try:
+        trouble.create(
+            "/api/v1/nodes",
+            ({"metadata": {"name": name, "labels": labels, "annotations": weight}, "spec": {}} for name in crowd),
+        )
+        many = _peak_kb(tmp_path / "many", trouble.kubeconfig, "crowd=yes")
+    finally:
+        trouble.kubectl("delete", "nodes", "-l", "crowd=yes", "--wait=false")
+    files = unpacked(tmp_path / "many")
+    assert len([name for name in files if name.startswith("nodes/crowd")]) == len(crowd)
+    assert many < 1.4 * few
+
+
+def _peak_kb(folder: Path, kubeconfig: Path, nodes: str) -> int:
+    """Resident memory of the command, at most."""
+    folder.mkdir()
+    command = [sys.executable, "-m", "cli", "must-gather", f"--output-dir={folder}", f"--kubeconfig={kubeconfig}"]
+    flags = [f"--namespace={NAMESPACE}", "--max-nodes=5", f"--nodes={nodes}"]
+    process = subprocess.Popen([*command, *flags], stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode in (0, 2)
+    return usage.ru_maxrss
