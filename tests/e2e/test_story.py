@@ -90,7 +90,7 @@ def test_labels_of_the_recorded_node(site: Site) -> None:
 
 
 def test_check(site: Site) -> None:
-    log.info("helm test:\n%s", site.helm("test", RELEASE, "--timeout=3m"))
+    log.info("helm test:\n%s", site.helm("test", RELEASE, "--timeout=3m", "--logs"))
 
 
 def test_policy_becomes_ready(site: Site) -> None:
@@ -222,14 +222,16 @@ def test_uninstall(site: Site) -> None:
         lambda: site.labels(RECORDED)[names.WAIT_LABEL] == "false", READY_SECONDS, "a node that need not wait any more"
     )
     log.info("helm uninstall:\n%s", site.helm("uninstall", RELEASE, "--wait", "--timeout=5m"))
-    eventually(lambda: not _names(site, "pods", NAMESPACE), READY_SECONDS, f"the end of all pods\n{site.pods()}")
+    # Helm keeps the pod of its test, whose log can then be read, until the next test.
+    tested = ["pod/nicfleet-check"]
+    eventually(lambda: _names(site, "pods", NAMESPACE) == tested, READY_SECONDS, "the end of all pods but the test's")
     kinds = "deployments,daemonsets,services,roles,rolebindings,poddisruptionbudgets,networkpolicies,jobs"
     assert _names(site, kinds, NAMESPACE) == []
     assert [name for name in _names(site, "clusterroles,clusterrolebindings") if "nicfleet" in name] == []
     left = [name for name in _names(site, "crds") if name.endswith(("mellanox.com", "k8s.cni.cncf.io"))]
     assert left
     assert _names(site, "macvlannetworks") == ["macvlannetwork.mellanox.com/macvlan"]
-    kept = [*left, *_names(site, "macvlannetworks"), *_names(site, "secrets,configmaps,leases", NAMESPACE)]
+    kept = [*tested, *left, *_names(site, "macvlannetworks"), *_names(site, "secrets,configmaps,leases", NAMESPACE)]
     log.info("what is left:\n%s", "\n".join(kept))
 
 
