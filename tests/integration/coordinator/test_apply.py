@@ -3,7 +3,6 @@
 import asyncio
 import json
 import logging
-import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from random import Random
@@ -281,7 +280,10 @@ async def test_an_owner_that_upstreams_operator_left_lets_go(
     installed: ControlPlane, index: ObjectIndex, applier: Applier, policy: Obj
 ) -> None:
     """Several policies of its share objects, which the one that wrote last owns. Two controllers would be refused."""
-    other = policy | {"kind": "NicNodePolicy", "metadata": {"name": "other", "uid": str(uuid.uuid4())}}
+    # One that is there: an owner that is not would have the garbage collector take the object away.
+    spec = {"kind": "NicNodePolicy", "metadata": {"name": "other"}, "spec": {"nodeSelector": {"of": "nobody"}}}
+    installed.apply({"apiVersion": policy["apiVersion"], **spec})
+    other = installed.get("nicnodepolicy", "other")
     theirs = marked(config_map("shared", a="1"), other)
     theirs["metadata"]["annotations"] = {"nvidia.network-operator.revision": "42"}
     installed.kubectl("create", "--field-manager=manager", "-f", "-", input=json.dumps(theirs))
@@ -295,6 +297,7 @@ async def test_an_owner_that_upstreams_operator_left_lets_go(
     assert [owner["uid"] for owner in metadata["ownerReferences"]] == [policy["metadata"]["uid"]]
     assert metadata["annotations"].keys() == {names.HASH_ANNOTATION}
     assert [entry["manager"] for entry in metadata["managedFields"]] == [names.OBJECTS_MANAGER]
+    installed.kubectl("delete", "nicnodepolicy", "other")
 
 
 async def test_what_is_no_longer_desired_goes_and_nothing_else(

@@ -70,7 +70,7 @@ async def clean(installed: ControlPlane, applier: Applier, index: ObjectIndex) -
         installed.kubectl("patch", "persistentvolumeclaim", name, f"--namespace={NAMESPACE}", patch, check=False)
     crds = installed.get("crd", f"--selector={names.STATE_LABEL}")["items"]
     if crds:
-        installed.kubectl("delete", "crd", *(crd["metadata"]["name"] for crd in crds))
+        installed.kubectl("delete", "crd", "--timeout=60s", *(crd["metadata"]["name"] for crd in crds))
     await eventually(lambda: not any(list(index.of_state(state)) for state in (IPAM, CONFIGURATION, SPECTRUM)))
 
 
@@ -82,7 +82,8 @@ def cert_manager(installed: ControlPlane) -> Iterator[None]:
     established = "--for=condition=Established"
     installed.kubectl("wait", established, "crd/issuers.cert-manager.io", "crd/certificates.cert-manager.io")
     yield
-    installed.kubectl("delete", "crd", "issuers.cert-manager.io", "certificates.cert-manager.io")
+    # Not waited for: the end of a CRD that is seconds old may take minutes, and nothing here comes after it.
+    installed.kubectl("delete", "crd", "--wait=false", "issuers.cert-manager.io", "certificates.cert-manager.io")
 
 
 def crd(plural: str, kind: str) -> Obj:

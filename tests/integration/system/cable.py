@@ -19,6 +19,7 @@ class Cable:
         """`server` is HOST:PORT."""
         self._host, _, self._port = server.rpartition(":")
         self._whole = True
+        self._connections: set[asyncio.Task[None]] = set()
 
     def cut(self) -> None:
         self._whole = False
@@ -28,11 +29,26 @@ class Cable:
 
     async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, for as long as it lasts."""
-        there, back = await asyncio.open_connection(self._host, int(self._port))
-        with suppress(asyncio.CancelledError):  # at the end of the test
-            await asyncio.gather(self._carry(reader, back), self._carry(there, writer))
-        for end in (writer, back):
-            end.transport.abort()
+        task = asyncio.current_task()
+        assert task is not None
+        self._connections.add(task)
+        ends = [writer]
+        try:
+            there, back = await asyncio.open_connection(self._host, int(self._port))
+            ends.append(back)
+            with suppress(asyncio.CancelledError):  # at the end of the test
+                await asyncio.gather(self._carry(reader, back), self._carry(there, writer))
+        finally:
+            for end in ends:
+                end.transport.abort()
+            self._connections.discard(task)
+
+    async def unplug(self) -> None:
+        """End all connections, and wait for that."""
+        connections = tuple(self._connections)
+        for task in connections:
+            task.cancel()
+        await asyncio.gather(*connections, return_exceptions=True)
 
     async def _carry(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         lost = False
@@ -61,4 +77,5 @@ def through_cable(kubeconfig: Path, folder: Path) -> Iterator[tuple[Cable, Path]
         yield cable, path
     finally:
         server.close()
+        loop.run(cable.unplug())
         loop.close()
