@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import suppress
 from functools import partial
-from typing import Any, Final, NoReturn, Protocol, TypeAlias
+from typing import Any, Final, Never, NoReturn, Protocol, TypeAlias
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -75,7 +75,7 @@ class OnlyTheLeader(grpc.aio.ServerInterceptor):
         if not handler_call_details.method.startswith(self._views):
             return handler
         if handler.response_streaming:
-            return grpc.unary_stream_rpc_method_handler(self._refuse)
+            return grpc.unary_stream_rpc_method_handler(self._refuse_stream)
         return grpc.unary_unary_rpc_method_handler(self._refuse)
 
     async def _report(self, lead: _Report, requests: AsyncIterator[Any], context: _Context) -> None:
@@ -84,11 +84,16 @@ class OnlyTheLeader(grpc.aio.ServerInterceptor):
         if address is None:
             await lead(requests, context)
             return
-        with suppress(DecodeError):
-            # It says hello before it listens.
+        with suppress(DecodeError, TimeoutError):
+            # It says hello before it listens; one that stays silent is told all the same.
             async with asyncio.timeout(_HELLO_SECONDS):
                 await anext(requests, None)
         await context.write(fleet_pb2.ReportResponse(not_leader=fleet_pb2.NotLeader(address=address)))
+
+    async def _refuse_stream(self, request: object, context: _Context) -> AsyncIterator[Never]:
+        """As a generator, which is what the interceptors around this one take a stream's handler for."""
+        await self._refuse(request, context)
+        yield
 
     async def _refuse(self, request: object, context: _Context) -> NoReturn:
         leader, address = self._leadership.leader, self._leadership.address

@@ -54,5 +54,5 @@ def host_of(peer: str) -> str:
 
 def is_loopback(peer: str) -> bool:
     """Whether it speaks from within the coordinator's own network namespace, as kubectl's port-forward does."""
-    host = host_of(peer)
-    return host == "::1" or host.startswith(("127.", "::ffff:127."))
+    # Not all of 127.0.0.0/8: a service mesh's sidecar passes others' calls on from addresses of its own in there.
+    return host_of(peer) in ("127.0.0.1", "::1", "::ffff:127.0.0.1")
