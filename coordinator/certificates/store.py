@@ -8,7 +8,7 @@ import msgspec
 
 from coordinator.certificates.material import Material, from_secret, to_secret
 from coordinator.kube.client import Kube
-from coordinator.kube.errors import NotFound
+from coordinator.kube.errors import NotFound, unreachable
 from coordinator.kube.objects import CONFIG_MAP, SECRET, Obj, Ref
 from nicfleet.names import CERTIFICATES_MANAGER
 
@@ -90,6 +90,8 @@ class Store:
 async def _read(kube: Kube, ref: Ref) -> _Object:
     try:
         return _decode(await kube.get(ref))
+    except msgspec.MsgspecError as error:
+        raise unreachable("get", str(ref), f"its answer is no object: {error}") from error
     except NotFound as error:
         kind = "secret generic" if ref.kind == SECRET.kind else "configmap"
         raise ObjectMissing(

@@ -210,6 +210,8 @@ class Election:
             trouble = f"the API server does not answer (nothing within {self._times.answered:g} s)"
         except KubeError as error:
             trouble = str(error)
+        except msgspec.MsgspecError as error:
+            trouble = f"the API server's answer is no Lease: {error}"
         self._trouble = trouble
         return done
 

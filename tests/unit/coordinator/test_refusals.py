@@ -41,6 +41,7 @@ def test_its_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("ipv4:10.0.0.1:4321", "10.0.0.1", False),
         ("ipv4:127.0.0.1:4321", "127.0.0.1", True),
+        ("ipv4:127.0.0.6:4321", "127.0.0.6", False),
         ("ipv6:%5B::1%5D:4321", "::1", True),
         ("ipv6:[::1]:4321", "::1", True),
         ("ipv6:%5B::ffff:127.0.0.1%5D:4321", "::ffff:127.0.0.1", True),
