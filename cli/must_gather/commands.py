@@ -6,7 +6,8 @@ from typing import Annotated, Final
 
 import typer
 
-from cli.help import NO_VALUE, Command
+from cli.help import Command
+from cli.options import CaFile, Context, Insecure, Kubeconfig, ServerName, TokenFileName
 
 _EXIT_NOTHING: Final = 1
 
@@ -40,34 +41,14 @@ def must_gather(
             help="The coordinator's gRPC server, for inventories and findings.",
         ),
     ] = "",
-    ca_file: Annotated[
-        str,
-        typer.Option(
-            metavar="FILE", envvar="NICFLEET_CA_FILE", help="PEM of the authority of the coordinator's certificate."
-        ),
-    ] = "",
-    server_name: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME", envvar="NICFLEET_SERVER_NAME", help="Name that certificate is for; else --coordinator's."
-        ),
-    ] = "",
-    token_file: Annotated[
-        str,
-        typer.Option(
-            metavar="FILE", envvar="NICFLEET_TOKEN_FILE", help="Token to show; through a port-forward none is needed."
-        ),
-    ] = "",
-    insecure: Annotated[
-        bool,
-        typer.Option("--insecure", metavar=NO_VALUE, envvar="NICFLEET_INSECURE", help="Plaintext to the coordinator."),
-    ] = False,
-    kubeconfig: Annotated[
-        str | None, typer.Option(metavar="FILE", help="As kubectl's; else KUBECONFIG, else ~/.kube/config.")
-    ] = None,
-    context: Annotated[str | None, typer.Option(metavar="NAME", help="One of the kubeconfig's contexts.")] = None,
+    ca_file: CaFile = "",
+    server_name: ServerName = "",
+    token_file: TokenFileName = "",
+    insecure: Insecure = False,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
 ) -> None:
-    """Save what explains a cluster's trouble in one archive, without secrets, for a bug report.
+    """Save what explains a cluster's trouble in one archive, with secrets masked, for a bug report.
 
     Exit code 0: all is there. 2: something could not be had, and errors.txt in the archive names it. 1: nothing.
     """

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 import typer
 
 from cli.help import NO_VALUE, Command
+from cli.options import CaFile, Context, Insecure, Kubeconfig, ServerName, TokenFileName
 
 if TYPE_CHECKING:
     from cli.plan.report import Report
@@ -95,10 +96,8 @@ def plan(
     *,
     filename: Files,
     inventory: Inventories = None,
-    kubeconfig: Annotated[
-        str | None, typer.Option(metavar="FILE", help="As kubectl's; else KUBECONFIG, else ~/.kube/config.")
-    ] = None,
-    context: Annotated[str | None, typer.Option(metavar="NAME", help="One of the kubeconfig's contexts.")] = None,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
     coordinator: Annotated[
         str,
         typer.Option(
@@ -107,28 +106,10 @@ def plan(
             help="The coordinator's gRPC server, for the inventories of the nodes.",
         ),
     ] = "",
-    ca_file: Annotated[
-        str,
-        typer.Option(
-            metavar="FILE", envvar="NICFLEET_CA_FILE", help="PEM of the authority of the coordinator's certificate."
-        ),
-    ] = "",
-    server_name: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME", envvar="NICFLEET_SERVER_NAME", help="Name that certificate is for; else --coordinator's."
-        ),
-    ] = "",
-    token_file: Annotated[
-        str,
-        typer.Option(
-            metavar="FILE", envvar="NICFLEET_TOKEN_FILE", help="Token to show; through a port-forward none is needed."
-        ),
-    ] = "",
-    insecure: Annotated[
-        bool,
-        typer.Option("--insecure", metavar=NO_VALUE, envvar="NICFLEET_INSECURE", help="Plaintext to the coordinator."),
-    ] = False,
+    ca_file: CaFile = "",
+    server_name: ServerName = "",
+    token_file: TokenFileName = "",
+    insecure: Insecure = False,
     output: Annotated[Output, typer.Option("--output", "-o")] = Output.TABLE,
     no_diff: Annotated[
         bool, typer.Option("--no-diff", metavar=NO_VALUE, help="Name changed objects without showing how they change.")

@@ -9,24 +9,12 @@ from tests.chart.helm import NAMESPACE, Helm
 from tests.controlplane.cluster import ControlPlane
 from tests.controlplane.errors import ControlPlaneError
 from tests.controlplane.nodes import fake_node
-from tests.controlplane.tools import ensure_tools
 
 
 @pytest.fixture(scope="session")
-def program(pytestconfig: pytest.Config) -> Path:
-    """The tests that need helm are skipped, and say why, where it is not and cannot be built."""
-    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
-    try:
-        with capture.global_and_fixture_disabled():
-            return ensure_tools(["helm"])["helm"]
-    except (ControlPlaneError, OSError) as error:
-        raise pytest.skip.Exception(f"helm is not here and cannot be built: {error}") from None
-
-
-@pytest.fixture(scope="session")
-def helm(program: Path, tmp_path_factory: pytest.TempPathFactory) -> Helm:
+def helm(helm_program: Path, tmp_path_factory: pytest.TempPathFactory) -> Helm:
     """Without a cluster."""
-    return Helm(program, tmp_path_factory.mktemp("helm"))
+    return Helm(helm_program, tmp_path_factory.mktemp("helm"))
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +30,6 @@ def plane() -> Iterator[ControlPlane]:
 
 
 @pytest.fixture(scope="module")
-def installer(program: Path, plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Helm:
+def installer(helm_program: Path, plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Helm:
     """With the control plane as its cluster."""
-    return Helm(program, tmp_path_factory.mktemp("helm"), plane.kubeconfig)
+    return Helm(helm_program, tmp_path_factory.mktemp("helm"), plane.kubeconfig)

@@ -44,7 +44,7 @@ def make(target: str, plane: ControlPlane | None = None, **variables: str) -> st
     return done.stdout
 
 
-def test_the_manifest_is_current(program: Path) -> None:
+def test_the_manifest_is_current(helm_program: Path) -> None:
     """If this fails: make manifests."""
     made = subprocess.run(
         [ROOT / "deploy/manifests/manifests.sh", "generate"], capture_output=True, check=True, text=True

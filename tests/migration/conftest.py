@@ -8,18 +8,6 @@ import pytest
 from tests.chart.helm import Helm
 from tests.controlplane.cluster import ControlPlane
 from tests.controlplane.errors import ControlPlaneError
-from tests.controlplane.tools import ensure_tools
-
-
-@pytest.fixture(scope="session")
-def program(pytestconfig: pytest.Config) -> Path:
-    """helm. The tests that need it are skipped, and say why, where it is not and cannot be built."""
-    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
-    try:
-        with capture.global_and_fixture_disabled():
-            return ensure_tools(["helm"])["helm"]
-    except (ControlPlaneError, OSError) as error:
-        raise pytest.skip.Exception(f"helm is not here and cannot be built: {error}") from None
 
 
 @pytest.fixture(scope="module")
@@ -32,5 +20,5 @@ def plane() -> Iterator[ControlPlane]:
 
 
 @pytest.fixture(scope="module")
-def helm(program: Path, plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Helm:
-    return Helm(program, tmp_path_factory.mktemp("helm"), plane.kubeconfig)
+def helm(helm_program: Path, plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Helm:
+    return Helm(helm_program, tmp_path_factory.mktemp("helm"), plane.kubeconfig)

@@ -19,11 +19,11 @@ MADE = [each for each in upstream.made() if each["metadata"]["name"] != "multus-
 
 
 def test_the_operator_finds_everything_as_it_wants_it(
-    plane: ControlPlane, helm: Helm, program: Path, tmp_path: Path
+    plane: ControlPlane, helm: Helm, helm_program: Path, tmp_path: Path
 ) -> None:
     """It writes what lacks its revision. No driver pod is outdated by that, and nothing was without its label."""
     upstream.install(plane, helm, tmp_path)
-    howto = HowTo("migrate-from-network-operator.md", plane, program, tmp_path / "user")
+    howto = HowTo("migrate-from-network-operator.md", plane, helm_program, tmp_path / "user")
     with closing(Api(plane)) as api, Witness(plane) as witness:
         howto.carry_out("1. Look first")
         howto.carry_out("3. Stop the operator and NFD's master")

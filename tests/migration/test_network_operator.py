@@ -45,10 +45,12 @@ class Moved:
 
 
 @pytest.fixture(scope="module")
-def moved(plane: ControlPlane, helm: Helm, program: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moved]:
+def moved(
+    plane: ControlPlane, helm: Helm, helm_program: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Moved]:
     folder = tmp_path_factory.mktemp("moved")
     upstream.install(plane, helm, folder)
-    howto = HowTo(PAGE, plane, program, folder / "user")
+    howto = HowTo(PAGE, plane, helm_program, folder / "user")
     with closing(Api(plane)) as api, ExitStack() as running:
         before = live(api, KEPT)
         with Witness(plane) as witness:

@@ -38,11 +38,13 @@ class Moved:
 
 
 @pytest.fixture(scope="module")
-def moved(plane: ControlPlane, helm: Helm, program: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moved]:
+def moved(
+    plane: ControlPlane, helm: Helm, helm_program: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Moved]:
     folder = tmp_path_factory.mktemp("nfd")
     upstream.install_nfd(plane, helm, folder)
     plane.kubectl("create", "namespace", NAMESPACE)
-    howto = HowTo("migrate-from-nfd.md", plane, program, folder / "user")
+    howto = HowTo("migrate-from-nfd.md", plane, helm_program, folder / "user")
     with closing(Api(plane)) as api, ExitStack() as running:
         _see_another_vendors_card(api)
         with Witness(plane) as witness:
