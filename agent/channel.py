@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import grpc
 
-from nicfleet.channel import Tls, open_channel, why_unreachable
+from nicfleet.channel import Tls, open_channel, shown, why_unreachable
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,10 @@ class Dialler:
     def dial(self, address: str) -> grpc.aio.Channel:
         """To HOST:PORT. Raises NotDialled."""
         return open_channel(address, self.tls)
+
+    def shown(self) -> tuple[tuple[str, str], ...]:
+        """Metadata for a call: the token, if there is one to show. Raises NotDialled."""
+        return shown(self.tls)
 
     def why_unreachable(self, details: str) -> str:
         """What gRPC's words on a failed connection mean, and what to do; "" when they speak for themselves."""

@@ -106,12 +106,13 @@ class Reporter:
 
         A stream stays open until the next one is accepted, so that the coordinator never finds the node silent.
         """
-        calls = deque([stub.Report()], maxlen=2)  # gRPC cancels a call that nobody holds any longer
+        # gRPC cancels a call that nobody holds any longer.
+        calls = deque([stub.Report(metadata=self._dialler.shown())], maxlen=2)
         while True:
             try:
                 await hold(calls[-1], self._identity, self._latest, welcomed)
             except RenewalDue:
-                calls.append(stub.Report())
+                calls.append(stub.Report(metadata=self._dialler.shown()))
                 welcomed = _renewed
 
     def _explain(self, address: str, reason: Exception) -> None:

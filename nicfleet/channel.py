@@ -8,7 +8,7 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import grpc
 
@@ -24,7 +24,7 @@ class Tls:
     server_name: str = ""
     """The name that the certificate must be for; empty: the host that is dialled."""
     token: Callable[[], str] | None = None
-    """Gives the bearer token, asked for every call on a thread of gRPC's; None or "": none is sent."""
+    """Gives the bearer token, asked for every call by `shown`; None or "": none is sent."""
 
 
 class NotDialled(Exception):
@@ -49,11 +49,17 @@ def open_channel(address: str, tls: Tls | None) -> grpc.aio.Channel:
 
 def credentials(tls: Tls) -> grpc.ChannelCredentials:
     """What a channel needs to know. Raises NotDialled."""
-    of_server = grpc.ssl_channel_credentials(_authorities(tls.ca_file))
-    if tls.token is None:
-        return of_server
-    tls.token()  # tells now, in its own words, what gRPC would wrap into those of a broken connection
-    return grpc.composite_channel_credentials(of_server, grpc.metadata_call_credentials(_Bearer(tls.token)))
+    return grpc.ssl_channel_credentials(_authorities(tls.ca_file))
+
+
+def shown(tls: Tls | None) -> tuple[tuple[str, str], ...]:
+    """Metadata for one call: the token as it is now. Raises TokenUnusable.
+
+    Not gRPC's call credentials: these call Python, with a lock held that Python may wait for (1.85; a process that
+    had both ends of a connection stood still for ever).
+    """
+    token = tls.token() if tls is not None and tls.token is not None else ""
+    return (("authorization", f"Bearer {token}"),) if token else ()
 
 
 def host_of(address: str) -> str:
@@ -82,19 +88,6 @@ _HINTS: Final = (
     ("CERTIFICATE_VERIFY_FAILED", "its certificate is of no authority in {ca}: give that of this coordinator"),
     ("WRONG_VERSION_NUMBER", "it speaks plaintext, and TLS is wanted: take --insecure from the coordinator"),
 )
-
-
-class _Bearer(grpc.AuthMetadataPlugin):
-    def __init__(self, token: Callable[[], str]) -> None:
-        self._token = token
-
-    def __call__(self, context: grpc.AuthMetadataContext, callback: Any) -> None:
-        try:
-            token = self._token()
-        except Exception as error:  # swallowed by gRPC's thread otherwise, and the call would wait for ever
-            callback((), error)
-        else:
-            callback((("authorization", f"Bearer {token}"),) if token else (), None)
 
 
 def _authorities(file: Path) -> bytes:

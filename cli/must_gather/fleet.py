@@ -1,6 +1,6 @@
 """What the coordinator says of its nodes and policies, by its FleetView."""
 
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -9,7 +9,7 @@ from google.protobuf import json_format
 from google.protobuf.message import Message
 
 from cli.access import ToCoordinator
-from nicfleet.channel import NotDialled, open_channel
+from nicfleet.channel import NotDialled, Tls, TokenUnusable, open_channel, shown
 from nicfleet.v1 import view_pb2, view_pb2_grpc
 
 SECONDS: Final = 15.0
@@ -25,15 +25,16 @@ class Unheard(Exception):
 class FleetReader:
     """The views, in JSON with the proto's field names. Every method raises Unheard."""
 
-    def __init__(self, view: Any) -> None:
+    def __init__(self, view: Any, tls: Tls | None) -> None:
         self._view = view
+        self._tls = tls
 
     async def pages(self) -> AsyncIterator[list[dict[str, Any]]]:
         """NodeSummaries, in name order."""
         token = ""
         while True:
             request = view_pb2.ListNodesRequest(page_size=_PAGE, page_token=token)
-            page = await _heard(self._view.ListNodes(request, timeout=SECONDS))
+            page = await self._ask(self._view.ListNodes, request)
             yield [_json(node) for node in page.nodes]
             token = page.next_page_token
             if not token:
@@ -42,13 +43,21 @@ class FleetReader:
     async def inventory(self, node: str) -> dict[str, Any] | None:
         """As `nicfleet inspect -o json` has it; None when its agent has not reported."""
         request = view_pb2.GetNodeRequest(name=node)
-        answer = await _heard(self._view.GetNode(request, timeout=SECONDS))
+        answer = await self._ask(self._view.GetNode, request)
         return _json(answer.inventory) if answer.HasField("inventory") else None
 
     async def policy(self, kind: str, name: str) -> dict[str, Any]:
         """The coordinator's verdict, with every node behind each finding."""
         request = view_pb2.GetPolicyStatusRequest(kind=kind, name=name)
-        return _json(await _heard(self._view.GetPolicyStatus(request, timeout=SECONDS)))
+        return _json(await self._ask(self._view.GetPolicyStatus, request))
+
+    async def _ask(self, view: Callable[..., Awaitable[Any]], request: Message) -> Any:
+        try:
+            return await view(request, metadata=shown(self._tls), timeout=SECONDS)
+        except TokenUnusable as error:
+            raise Unheard(str(error)) from error
+        except grpc.aio.AioRpcError as error:
+            raise Unheard(error.details() or error.code().name) from error
 
 
 @asynccontextmanager
@@ -59,14 +68,7 @@ async def connected(coordinator: ToCoordinator) -> AsyncIterator[FleetReader]:
     except NotDialled as error:
         raise Unheard(str(error)) from error
     async with channel:
-        yield FleetReader(view_pb2_grpc.FleetViewStub(channel))
-
-
-async def _heard(call: Awaitable[Any]) -> Any:
-    try:
-        return await call
-    except grpc.aio.AioRpcError as error:
-        raise Unheard(error.details() or error.code().name) from error
+        yield FleetReader(view_pb2_grpc.FleetViewStub(channel), coordinator.tls)
 
 
 def _json(message: Message) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What the agents have told the coordinator: inventories, by its FleetView."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,7 +10,7 @@ import grpc
 from cli.access import ToCoordinator
 from cli.plan.documents import Unusable
 from nicfleet import wire
-from nicfleet.channel import NotDialled, open_channel, why_unreachable
+from nicfleet.channel import NotDialled, open_channel, shown, why_unreachable
 from nicfleet.inventory import Inventory
 from nicfleet.v1 import view_pb2, view_pb2_grpc
 
@@ -35,7 +35,7 @@ async def reports(coordinator: ToCoordinator) -> Reports:
     try:
         async with open_channel(coordinator.address, coordinator.tls) as channel:
             view: Any = view_pb2_grpc.FleetViewStub(channel)
-            return await _reports(view)
+            return await _reports(view, {"metadata": shown(coordinator.tls), "timeout": SECONDS})
     except NotDialled as error:
         raise Unusable(str(error)) from error
     except grpc.aio.AioRpcError as error:
@@ -46,19 +46,19 @@ async def reports(coordinator: ToCoordinator) -> Reports:
         raise Unusable(f"--coordinator: {coordinator.address} does not tell of its nodes ({why}): {fix}") from error
 
 
-async def _reports(view: Any) -> Reports:
+async def _reports(view: Any, how: Mapping[str, Any]) -> Reports:
     known: list[view_pb2.NodeSummary] = []
     token, settled = "", True
     while True:
         request = view_pb2.ListNodesRequest(page_size=_PAGE, page_token=token)
-        page: view_pb2.ListNodesResponse = await view.ListNodes(request, timeout=SECONDS)
+        page: view_pb2.ListNodesResponse = await view.ListNodes(request, **how)
         known += page.nodes
         token, settled = page.next_page_token, page.settled
         if not token:
             break
     wanted = (view_pb2.CONNECTION_CONNECTED, view_pb2.CONNECTION_SILENT)
     names = [node.name for node in known if node.connection in wanted]
-    found = await _each(names, lambda name: _inventory(view, name))
+    found = await _each(names, lambda name: _inventory(view, name, how))
     return Reports(
         inventories={name: inventory for name, inventory in zip(names, found, strict=True) if inventory is not None},
         silent=frozenset(node.name for node in known if node.connection == view_pb2.CONNECTION_SILENT),
@@ -66,10 +66,10 @@ async def _reports(view: Any) -> Reports:
     )
 
 
-async def _inventory(view: Any, name: str) -> Inventory | None:
+async def _inventory(view: Any, name: str, how: Mapping[str, Any]) -> Inventory | None:
     """None when it was gone before it was asked for."""
     try:
-        answer: view_pb2.GetNodeResponse = await view.GetNode(view_pb2.GetNodeRequest(name=name), timeout=SECONDS)
+        answer: view_pb2.GetNodeResponse = await view.GetNode(view_pb2.GetNodeRequest(name=name), **how)
     except grpc.aio.AioRpcError as error:
         if error.code() is grpc.StatusCode.NOT_FOUND:
             return None

@@ -15,7 +15,7 @@ from pathlib import Path
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from nicfleet.channel import NotDialled, Tls, credentials, host_of, why_unreachable
+from nicfleet.channel import NotDialled, Tls, credentials, host_of, shown, why_unreachable
 from nicfleet.token_file import TokenFile
 from nicfleet.v1 import view_pb2, view_pb2_grpc
 
@@ -44,7 +44,7 @@ def trouble_at(address: str, tls: Tls | None, *, asked_another: bool = False) ->
             health = health_pb2_grpc.HealthStub(channel).Check(asked, timeout=DEADLINE)
             if health.status != health_pb2.HealthCheckResponse.SERVING:
                 return f"gRPC health of {address} is {health_pb2.HealthCheckResponse.ServingStatus.Name(health.status)}"
-            return unconnected(view_pb2_grpc.FleetViewStub(channel))
+            return unconnected(view_pb2_grpc.FleetViewStub(channel), tls)
     except NotDialled as error:
         return str(error)
     except grpc.RpcError as error:
@@ -63,12 +63,13 @@ def channel_to(address: str, tls: Tls | None) -> grpc.Channel:
     return grpc.secure_channel(address, credentials(tls), (("grpc.ssl_target_name_override", tls.server_name),))
 
 
-def unconnected(view: view_pb2_grpc.FleetViewStub) -> str:
+def unconnected(view: view_pb2_grpc.FleetViewStub, tls: Tls | None) -> str:
     """Whether there are nodes and none of them has an agent that is connected; prints how many have."""
     nodes: list[view_pb2.NodeSummary] = []
     token = ""
     while True:
-        page = view.ListNodes(view_pb2.ListNodesRequest(page_token=token), timeout=DEADLINE)
+        request = view_pb2.ListNodesRequest(page_token=token)
+        page = view.ListNodes(request, timeout=DEADLINE, metadata=shown(tls))
         nodes += page.nodes
         token = page.next_page_token
         if not token:

@@ -118,6 +118,11 @@ def _binding() -> dict[str, Any]:
     return kind | {"metadata": {"name": "nicfleet-viewer"}, "roleRef": role, "subjects": [viewer]}
 
 
+def bearer(token: str | None) -> tuple[tuple[str, str], ...]:
+    """Metadata of a call that shows this token (RFC 6750)."""
+    return (("authorization", f"Bearer {token}"),) if token else ()
+
+
 @dataclass
 class Site:
     """A coordinator's server behind TLS and a gate."""
@@ -130,15 +135,14 @@ class Site:
     """The connection of NAME after each change."""
 
     @asynccontextmanager
-    async def channel(self, token: str | Callable[[], str] | None) -> AsyncIterator[grpc.aio.Channel]:
-        give = (lambda: token) if isinstance(token, str) else token
-        async with open_channel(self.address, Tls(self.authority, "127.0.0.1", give)) as channel:
+    async def channel(self) -> AsyncIterator[grpc.aio.Channel]:
+        async with open_channel(self.address, Tls(self.authority, "127.0.0.1")) as channel:
             yield channel
 
     @asynccontextmanager
     async def agent(self, token: str | None) -> AsyncIterator[AgentStream]:
-        async with self.channel(token) as channel:
-            yield AgentStream(fleet_pb2_grpc.FleetStub(channel).Report())
+        async with self.channel() as channel:
+            yield AgentStream(fleet_pb2_grpc.FleetStub(channel).Report(metadata=bearer(token)))
 
     async def refused(self, token: str | None, node: str = NAME) -> tuple[fleet_pb2.Refused, grpc.StatusCode]:
         async with self.agent(token) as stream:
@@ -253,8 +257,8 @@ async def test_a_node_that_was_made_anew_is_not_the_old_agents(site: Site, token
 async def test_many_connections_with_one_token_are_one_question(site: Site, tokens: Tokens) -> None:
     token = tokens.agent()
     before = _reviews(tokens)
-    async with site.channel(token) as channel:
-        streams = [AgentStream(fleet_pb2_grpc.FleetStub(channel).Report()) for _ in range(50)]
+    async with site.channel() as channel:
+        streams = [AgentStream(fleet_pb2_grpc.FleetStub(channel).Report(metadata=bearer(token))) for _ in range(50)]
         for stream in streams:
             await stream.send(hello=hello(VALUE, identity(NAME)))
         await asyncio.gather(*(stream.receive() for stream in streams))
@@ -356,22 +360,23 @@ async def test_a_stream_that_is_not_renewed_ends_with_its_token(site: Site, toke
 
 
 async def test_health_is_open_and_so_is_everything_from_loopback(site: Site) -> None:
-    async with site.channel(None) as channel:
+    async with site.channel() as channel:
         await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
         assert len((await _list_nodes(channel)).nodes) == 2
         assert await _services(channel)
 
 
-async def _list_nodes(channel: grpc.aio.Channel) -> view_pb2.ListNodesResponse:
+async def _list_nodes(channel: grpc.aio.Channel, token: str | None = None) -> view_pb2.ListNodesResponse:
     view: Any = view_pb2_grpc.FleetViewStub(channel)
-    found: view_pb2.ListNodesResponse = await view.ListNodes(view_pb2.ListNodesRequest())
+    found: view_pb2.ListNodesResponse = await view.ListNodes(view_pb2.ListNodesRequest(), metadata=bearer(token))
     return found
 
 
-async def _services(channel: grpc.aio.Channel) -> int:
+async def _services(channel: grpc.aio.Channel, token: str | None = None) -> int:
     call: Any = reflection_pb2_grpc.ServerReflectionStub(channel)
     request = reflection_pb2.ServerReflectionRequest(list_services="")
-    answers = [answer async for answer in call.ServerReflectionInfo(iter([request]))]
+    listed = call.ServerReflectionInfo(iter([request]), metadata=bearer(token))
+    answers = [answer async for answer in listed]
     return len(answers[0].list_services_response.service)
 
 
@@ -398,15 +403,16 @@ async def test_who_may_not_read_the_fleet_is_told_why(
     site: Site, tokens: Tokens, caplog: pytest.LogCaptureFixture, case: str
 ) -> None:
     make, code, words = VIEWERS[case]
-    async with site.channel(make(tokens)) as channel:
+    token = make(tokens)
+    async with site.channel() as channel:
         await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
         for _ in range(2):
             with pytest.raises(grpc.aio.AioRpcError) as refused:
-                await _list_nodes(channel)
+                await _list_nodes(channel, token)
             assert refused.value.code() is code
             assert words in str(refused.value.details())
         with pytest.raises(grpc.aio.AioRpcError) as refused:
-            await _services(channel)
+            await _services(channel, token)
         assert refused.value.code() is code
     assert len(_messages(caplog, "viewer refused")) == 1
     assert sum(site.refusals.counts.values()) == 3
@@ -415,17 +421,18 @@ async def test_who_may_not_read_the_fleet_is_told_why(
 @pytest.mark.usefixtures("from_elsewhere")
 @pytest.mark.parametrize("audience", [TOKEN_AUDIENCE, ""], ids=["ours", "the-api-servers"])
 async def test_who_has_the_right_may_read_the_fleet(site: Site, tokens: Tokens, audience: str) -> None:
-    async with site.channel(tokens.account("viewer", audience)) as channel:
-        assert len((await _list_nodes(channel)).nodes) == 2
-        assert await _services(channel)
+    token = tokens.account("viewer", audience)
+    async with site.channel() as channel:
+        assert len((await _list_nodes(channel, token)).nodes) == 2
+        assert await _services(channel, token)
 
 
 @pytest.mark.usefixtures("from_elsewhere")
 async def test_a_call_that_lasts_ends_with_its_token(site: Site, tokens: Tokens) -> None:
     token = forged(tokens.plane, tokens.account("viewer"), {"exp": int(time.time()) + 3})
-    async with site.channel(token) as channel:
+    async with site.channel() as channel:
         view: Any = view_pb2_grpc.FleetViewStub(channel)
-        watch = view.WatchNodes(view_pb2.WatchNodesRequest())
+        watch = view.WatchNodes(view_pb2.WatchNodesRequest(), metadata=bearer(token))
         names = [(await watch.read()).node.name, (await watch.read()).node.name]
         assert sorted(names) == [NAME, OTHER]
         with pytest.raises(grpc.aio.AioRpcError) as ended:
