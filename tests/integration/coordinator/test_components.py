@@ -68,9 +68,12 @@ async def clean(installed: ControlPlane, applier: Applier, index: ObjectIndex) -
     for claim in installed.get("persistentvolumeclaim", f"--namespace={NAMESPACE}")["items"]:
         name = claim["metadata"]["name"]
         installed.kubectl("patch", "persistentvolumeclaim", name, f"--namespace={NAMESPACE}", patch, check=False)
-    crds = installed.get("crd", f"--selector={names.STATE_LABEL}")["items"]
+    crds = [crd["metadata"]["name"] for crd in installed.get("crd", f"--selector={names.STATE_LABEL}")["items"]]
     if crds:
-        installed.kubectl("delete", "crd", "--timeout=60s", *(crd["metadata"]["name"] for crd in crds))
+        # The finalizer sees to instances, of which there are none; for a CRD that is seconds old it may take minutes.
+        installed.kubectl("delete", "crd", "--wait=false", *crds)
+        for name in crds:
+            installed.kubectl("patch", "crd", name, patch, check=False)
     await eventually(lambda: not any(list(index.of_state(state)) for state in (IPAM, CONFIGURATION, SPECTRUM)))
 
 

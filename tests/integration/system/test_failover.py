@@ -155,7 +155,8 @@ def test_a_leader_that_is_told_to_stop_is_followed_at_once_and_nothing_is_writte
     pair.agents.report(NODES[0], INBOX)  # it works: this is the first thing that it writes
     eventually(lambda: pair.api.labels(NODES[0])[names.DRIVER_FLAVOUR_LABEL] == "inbox")
     eventually(lambda: pair.api.status()["state"] == "notReady")
-    assert [(write.verb, write.name) for write in audit.labels()] == [("patch", NODES[0])]
+    # Of that node once or twice: the driver's labels may follow each other.
+    assert {(write.verb, write.name) for write in audit.labels()} == {("patch", NODES[0])}
     assert audit.objects() == []
 
 
