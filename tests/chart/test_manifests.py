@@ -125,7 +125,7 @@ def test_deployed_again_and_taken_back(plane: ControlPlane) -> None:
 
 def test_undeployed_where_nothing_ever_was(plane: ControlPlane) -> None:
     """Without the CRDs, too."""
-    plane.kubectl("delete", "--ignore-not-found", "-f", str(ROOT / "deploy/crds"))
+    plane.remove("-f", str(ROOT / "deploy/crds"))
     assert make("undeploy", plane).startswith("left: namespace")
 
 

@@ -30,7 +30,7 @@ def test_the_page_has_the_rights_of_the_hook(helm: Helm) -> None:
 def test_the_hook_uses_every_right_that_it_has_and_no_other(helm: Helm, plane: ControlPlane) -> None:
     """It makes the CRDs, and then looks at those that are there."""
     objects = of_the_hook(helm)
-    plane.kubectl("delete", "crd", *(crd["metadata"]["name"] for crd in definitions().values()), "--ignore-not-found")
+    plane.remove("crd", *(crd["metadata"]["name"] for crd in definitions().values()))
     plane.apply(*objects)
     kubeconfig = plane.service_account_kubeconfig(NAMESPACE, HOOK)
 

@@ -25,6 +25,9 @@ START_SECONDS = 60.0
 ESTABLISHED_SECONDS = 30.0
 KUBECTL_SECONDS = 180.0
 """`kubectl delete` waits for ever for an object whose finalizer nobody takes away."""
+REMOVED_SECONDS = 60.0
+CRD = "CustomResourceDefinition"
+WITHOUT_FINALIZERS = '-p={"metadata": {"finalizers": null}}'
 
 
 class ControlPlane:
@@ -135,9 +138,42 @@ class ControlPlane:
             if time.monotonic() > deadline:
                 raise ControlPlaneError(f"not served after {ESTABLISHED_SECONDS:.0f} s: {', '.join(unserved)}")
             time.sleep(POLL_SECONDS)
-        # A CRD that is deleted before it was ever asked for anything takes minutes to go.
-        for crd in self.get("crd")["items"]:
-            self.kubectl("get", crd["metadata"]["name"])
+
+    def remove(self, *what: str) -> None:
+        """`kubectl delete` of names or files, with the finalizers taken off, and gone at the end.
+
+        Left to itself the API server takes minutes to end a CRD that is seconds old, and a namespace ends with the
+        last of its pods only, which no kubelet may confirm. Raises ControlPlaneError with what is left.
+        """
+        for crd in filter(_is_established, self._found(what, CRD)):
+            self._empty(crd)
+        self.kubectl("delete", "--ignore-not-found", "--wait=false", *what)
+        for crd in self._found(what, CRD):
+            self.kubectl("patch", "crd", crd["metadata"]["name"], WITHOUT_FINALIZERS, check=False)
+        for namespace in self._found(what, "Namespace"):
+            inside = f"--namespace={namespace['metadata']['name']}"
+            self.kubectl("delete", "pods", "--all", "--force", "--wait=false", inside)
+        deadline = time.monotonic() + REMOVED_SECONDS
+        while left := self._found(what):
+            if time.monotonic() > deadline:
+                names = (f"{each['kind']} {each['metadata']['name']} {each.get('status', '')}" for each in left)
+                raise ControlPlaneError(f"not gone after {REMOVED_SECONDS:.0f} s: {'; '.join(names)}")
+            time.sleep(POLL_SECONDS)
+
+    def _found(self, what: Sequence[str], kind: str = "") -> list[dict[str, Any]]:
+        answer = self.kubectl("get", "--ignore-not-found", "--output=json", *what)
+        found: dict[str, Any] = json.loads(answer or "{}")
+        items = found.get("items", [found] if found else [])
+        return [item for item in items if kind in ("", item["kind"])]
+
+    def _empty(self, crd: Mapping[str, Any]) -> None:
+        """Remove its objects: as its finalizer is not waited for, the next CRD of the name would bring them back."""
+        plural = crd["metadata"]["name"]
+        self.kubectl("delete", plural, "--all", "--all-namespaces", "--wait=false")
+        for item in self.get(plural, "--all-namespaces")["items"]:
+            meta = item["metadata"]
+            inside = [f"--namespace={meta['namespace']}"] if "namespace" in meta else []
+            self.kubectl("patch", plural, meta["name"], "--type=merge", WITHOUT_FINALIZERS, *inside, check=False)
 
     def get(self, *arguments: str) -> Any:
         """Return what `kubectl get … -o json` prints, decoded."""

@@ -1,5 +1,6 @@
 """The control plane that every integration test stands on does what they rely on."""
 
+import json
 import os
 import re
 import signal
@@ -104,6 +105,43 @@ def test_objects_survive_a_restart_of_the_api_server(nodes: ControlPlane) -> Non
     nodes.restart_apiserver()
 
     assert nodes.get("namespace", NAMESPACE)["metadata"]["uid"] == before
+
+
+def test_a_kind_that_is_seconds_old_goes_at_once_with_its_objects_and_comes_back_without_them(
+    cluster: ControlPlane,
+) -> None:
+    name = "things.controlplane.example.com"
+    held = {
+        "apiVersion": "controlplane.example.com/v1",
+        "kind": "Thing",
+        "metadata": {"name": "held", "finalizers": ["example.com/nobody"]},
+    }
+    cluster.apply(thing_crd(name))
+    cluster.kubectl("wait", "--for=create", f"crd/{name}", "--timeout=10s")
+    cluster.kubectl("wait", "--for=condition=Established", f"crd/{name}", "--timeout=10s")
+    eventually(lambda: "created" in cluster.kubectl("apply", "-f", "-", input=json.dumps(held), check=False))
+
+    cluster.remove("crd", name)
+    assert "NotFound" in cluster.kubectl("get", "crd", name, check=False)
+    cluster.apply(thing_crd(name))
+    eventually(lambda: "No resources" in cluster.kubectl("get", name, check=False))
+    cluster.remove("crd", name)
+
+
+def thing_crd(name: str) -> dict[str, Any]:
+    plural, _, group = name.partition(".")
+    schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": name},
+        "spec": {
+            "group": group,
+            "scope": "Cluster",
+            "names": {"plural": plural, "kind": "Thing"},
+            "versions": [{"name": "v1", "served": True, "storage": True, "schema": schema}],
+        },
+    }
 
 
 def test_a_component_that_cannot_start_is_named_with_its_last_words(tmp_path: Path) -> None:

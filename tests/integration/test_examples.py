@@ -35,7 +35,7 @@ def api(cluster: ControlPlane) -> Iterator[ControlPlane]:
     eventually(lambda: "error" not in cluster.kubectl("get", "ippools.nv-ipam.nvidia.com", check=False))
     eventually(lambda: "NotFound" not in cluster.kubectl("get", "serviceaccount", "default", check=False))
     yield cluster
-    cluster.kubectl("delete", "crd", *(pool["metadata"]["name"] for pool in pools))
+    cluster.remove("crd", *(pool["metadata"]["name"] for pool in pools))
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)

@@ -71,7 +71,7 @@ def trouble(cluster: ControlPlane) -> Iterator[ControlPlane]:
     cluster.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
     cluster.kubectl("delete", "nicclusterpolicy", names.POLICY_NAME)
     cluster.kubectl("delete", "node", *NODES)
-    cluster.kubectl("delete", "-f", str(DEPLOY / "crds"))
+    cluster.remove("-f", str(DEPLOY / "crds"))
 
 
 def _running(cluster: ControlPlane) -> int:

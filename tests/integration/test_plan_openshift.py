@@ -20,7 +20,7 @@ def openshift(cluster: ControlPlane) -> Iterator[ControlPlane]:
     names = [each["metadata"]["name"] for each in crds]
     for each, name in zip(crds, names, strict=True):
         cluster.apply(each)
-        cluster.kubectl("wait", f"--for=create=crd/{name}", "--timeout=10s", check=False)
+        cluster.kubectl("wait", "--for=create", f"crd/{name}", "--timeout=10s")
         cluster.kubectl("wait", "--for=condition=Established", f"crd/{name}", "--timeout=10s")
     cluster.kubectl("create", "namespace", "openshift")
     cluster.apply(thing(PROXY, "cluster", {"httpsProxy": "http://p:3128", "trustedCA": {"name": "user-ca"}}))
@@ -29,8 +29,8 @@ def openshift(cluster: ControlPlane) -> Iterator[ControlPlane]:
     cluster.kubectl("create", "serviceaccount", ACCOUNT, "--namespace=default")
     yield cluster
     cluster.kubectl("delete", "serviceaccount", ACCOUNT, "--namespace=default")
-    cluster.kubectl("delete", "crd", *names)
-    cluster.kubectl("delete", "namespace", "openshift", "--wait=false")
+    cluster.remove("crd", *names)
+    cluster.remove("namespace", "openshift")
 
 
 async def test_any_other_kubernetes(cluster: ControlPlane) -> None:

@@ -32,7 +32,7 @@ def api(cluster: ControlPlane) -> Iterator[ControlPlane]:
     )
     eventually(lambda: "error" not in cluster.kubectl("get", "issuers,certificates", check=False))
     yield cluster
-    cluster.kubectl("delete", "crd", "issuers.cert-manager.io", "certificates.cert-manager.io")
+    cluster.remove("crd", "issuers.cert-manager.io", "certificates.cert-manager.io")
 
 
 def foreign_kind(group: str, version: str, kind: str) -> dict[str, Any]:

@@ -44,7 +44,7 @@ class Question:
 def installed(cluster: ControlPlane) -> Iterator[ControlPlane]:
     cluster.install(DEPLOY / "manifests/namespace.yaml", DEPLOY / "manifests", DEPLOY / "crds")
     yield cluster
-    cluster.kubectl("delete", "-f", str(DEPLOY / "manifests"), "-f", str(DEPLOY / "crds"))
+    cluster.remove("-f", str(DEPLOY / "manifests"), "-f", str(DEPLOY / "crds"))
 
 
 @pytest.mark.parametrize("example", EXAMPLES)

@@ -24,7 +24,7 @@ def installed(cluster: ControlPlane) -> Iterator[ControlPlane]:
     """CRDs, namespace and rights, as a user installs them."""
     cluster.install(DEPLOY / "manifests/namespace.yaml", DEPLOY / "manifests", DEPLOY / "crds")
     yield cluster
-    cluster.kubectl("delete", "-f", str(DEPLOY / "manifests"), "-f", str(DEPLOY / "crds"))
+    cluster.remove("-f", str(DEPLOY / "manifests"), "-f", str(DEPLOY / "crds"))
 
 
 @pytest.fixture(scope="package")

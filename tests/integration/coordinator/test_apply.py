@@ -84,7 +84,7 @@ async def test_every_shipped_object_is_stored_as_sent(
         if made.objects:
             await applier.prune(state, OWNER, keep=())
     crds = [obj["metadata"]["name"] for obj in objects if obj["kind"] == "CustomResourceDefinition"]
-    installed.kubectl("delete", "crd", "--wait=false", *crds)
+    installed.remove("crd", *crds)
 
     assert {outcome.action for outcome in first} == {Action.CREATED}
     assert {outcome.action for outcome in second} == {Action.UNCHANGED}

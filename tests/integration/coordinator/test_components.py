@@ -70,10 +70,7 @@ async def clean(installed: ControlPlane, applier: Applier, index: ObjectIndex) -
         installed.kubectl("patch", "persistentvolumeclaim", name, f"--namespace={NAMESPACE}", patch, check=False)
     crds = [crd["metadata"]["name"] for crd in installed.get("crd", f"--selector={names.STATE_LABEL}")["items"]]
     if crds:
-        # The finalizer sees to instances, of which there are none; for a CRD that is seconds old it may take minutes.
-        installed.kubectl("delete", "crd", "--wait=false", *crds)
-        for name in crds:
-            installed.kubectl("patch", "crd", name, patch, check=False)
+        installed.remove("crd", *crds)
     await eventually(lambda: not any(list(index.of_state(state)) for state in (IPAM, CONFIGURATION, SPECTRUM)))
 
 
@@ -85,8 +82,7 @@ def cert_manager(installed: ControlPlane) -> Iterator[None]:
     established = "--for=condition=Established"
     installed.kubectl("wait", established, "crd/issuers.cert-manager.io", "crd/certificates.cert-manager.io")
     yield
-    # Not waited for: the end of a CRD that is seconds old may take minutes, and nothing here comes after it.
-    installed.kubectl("delete", "crd", "--wait=false", "issuers.cert-manager.io", "certificates.cert-manager.io")
+    installed.remove("crd", "issuers.cert-manager.io", "certificates.cert-manager.io")
 
 
 def crd(plural: str, kind: str) -> Obj:

@@ -534,7 +534,7 @@ async def test_another_pass_writes_nothing_and_neither_does_a_restart(plane: Con
 
 
 async def test_without_the_crd_the_sentence_has_the_command_and_it_heals(plane: ControlPlane, loop: Loop) -> None:
-    plane.kubectl("delete", "-f", str(NAD_CRD))
+    plane.remove("-f", str(NAD_CRD))
     try:
         plane.apply(network())
         said = await becomes(plane, "notReady")

@@ -78,12 +78,12 @@ def openshift(installed: ControlPlane) -> Iterator[ControlPlane]:
         installed.apply(each)
     for each in crds:
         name = each["metadata"]["name"]
-        installed.kubectl("wait", f"--for=create=crd/{name}", "--timeout=10s", check=False)
+        installed.kubectl("wait", "--for=create", f"crd/{name}", "--timeout=10s")
         installed.kubectl("wait", "--for=condition=Established", f"crd/{name}", "--timeout=10s")
     installed.kubectl("create", "namespace", "openshift")
     yield installed
-    installed.kubectl("delete", "crd", *(each["metadata"]["name"] for each in crds))
-    installed.kubectl("delete", "namespace", "openshift", "--wait=false")
+    installed.remove("crd", *(each["metadata"]["name"] for each in crds))
+    installed.remove("namespace", "openshift")
 
 
 @pytest.fixture

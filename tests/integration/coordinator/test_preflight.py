@@ -34,7 +34,7 @@ def crd(cluster: ControlPlane) -> Iterator[dict[str, Any]]:
     found["spec"]["group"] = RESOURCE.group
     found["spec"]["names"]["shortNames"] = []
     yield found
-    cluster.kubectl("delete", "crd", NAME, "--ignore-not-found", "--timeout=30s")
+    cluster.remove("crd", NAME)
 
 
 async def test_the_crd_of_this_version_will_do(cluster: ControlPlane, kube: Kube, crd: dict[str, Any]) -> None:

@@ -112,7 +112,7 @@ def test_an_object_of_the_wanted_name_that_is_somebody_elses_is_left_alone(produ
 def test_without_its_crd_the_coordinator_does_not_start_and_says_how_to_install_it(product: Product) -> None:
     """Behaviour 56."""
     product.coordinator.kill()
-    product.plane.kubectl("delete", "-f", str(DEPLOY / "crds"))
+    product.plane.remove("-f", str(DEPLOY / "crds"))
     try:
         late = Coordinator(account(product.plane), product.folder / "without-crd")
         late.process.log.parent.mkdir()
