@@ -25,6 +25,7 @@ from agent.links import Links
 from agent.look import Looker, Read
 from agent.nudges import Nudges
 from agent.outbox import Identity
+from agent.pci import DEVICES
 from agent.record import UnusableHost, open_host
 from agent.report import Reporter
 from agent.run import LIVE_PERIOD, RECORDED_PERIOD, Watch
@@ -80,7 +81,8 @@ async def _run(given: Settings, host: Host) -> None:
     with _listening(host, nudges):
         async with serving(given.grpc_listen, latest) as port, asyncio.TaskGroup() as tasks:
             started = {"node": given.node_name, "version": agent_version, "live": host.live, "port": port}
-            _log.info("agent started", extra=started)
+            # Of any vendor: where a node has none of NVIDIA's, the number tells that the agent sees its bus.
+            _log.info("agent started", extra={**started, "pci_functions": len(host.reader().entries(DEVICES))})
             tasks.create_task(watch.run())
             tasks.create_task(reporter.run())
 

@@ -39,7 +39,9 @@ class Transition:
 def transitions(before: Inventory | None, now: Inventory) -> list[Transition]:
     """What happened between two inventories, or what was found by the first read."""
     if before is None:
-        before = Inventory(node=Node(name=NodeName(now.node.name)))
+        nothing = Inventory(node=Node(name=NodeName(now.node.name)))
+        found = transitions(nothing, now)
+        return found if _has_devices(now) else [Transition("no device of NVIDIA found", {}), *found]
     return [
         *_devices(before, now),
         *_other_devices(before.node.other_devices, now.node.other_devices),
@@ -49,6 +51,10 @@ def transitions(before: Inventory | None, now: Inventory) -> list[Transition]:
         *_container(before.driver.container, now.driver.container),
         *_unread(before, now),
     ]
+
+
+def _has_devices(now: Inventory) -> bool:
+    return bool(now.functions or now.node.other_devices or now.node.gpus)
 
 
 def _devices(before: Inventory, now: Inventory) -> Iterator[Transition]:

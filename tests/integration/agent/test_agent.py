@@ -77,6 +77,7 @@ async def next_update(stream: Stream) -> fleet_pb2.Update:
 
 
 async def test_hardware_that_comes_and_goes_reaches_the_coordinator(tree: HostTree) -> None:
+    functions = len(tree.names("sys/bus/pci/devices"))
     async with fleet_server() as fleet, agent(tree.root, fleet.address) as running:
         stream = await fleet.stream()
         assert await greeted(stream) == ["node", "driver", FIRST, SECOND]
@@ -93,6 +94,7 @@ async def test_hardware_that_comes_and_goes_reaches_the_coordinator(tree: HostTr
 
         log = await running.stop()
     messages = [line["message"] for line in log]
+    assert [line["pci_functions"] for line in log if line["message"] == "agent started"] == [functions]
     assert messages.count("device removed") == 1
     assert messages.count("device added") == 3
     assert messages[-1] == "agent stopped"

@@ -134,6 +134,13 @@ def test_the_first_read_tells_what_was_found() -> None:
     ]
 
 
+def test_the_first_read_tells_that_there_is_nothing() -> None:
+    empty = Inventory(Node(NodeName("n"), unread=(Unread("sys/x", 5),)))
+    told = [transition.message for transition in transitions(None, empty)]
+    assert told == ["no device of NVIDIA found", "attribute not readable"]
+    assert transitions(empty, empty) == []
+
+
 @pytest.mark.parametrize(("before", "now", "messages"), CASES.values(), ids=CASES)
 def test_fields_do_not_clash_with_those_of_a_log_record(before: Inventory, now: Inventory, messages: list[str]) -> None:
     for transition in transitions(before, now):
