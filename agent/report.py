@@ -7,9 +7,9 @@ the coordinator does or fails to do ends the agent.
 import asyncio
 import logging
 import random
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic
 from typing import Any, Final, Never
 
@@ -18,7 +18,8 @@ import grpc
 from agent.channel import Dialler
 from agent.latest import Latest
 from agent.outbox import Identity
-from agent.session import NotLeader, Refused, RenewalDue, SessionEnded, hold
+from agent.session import NotLeader, Refused, hold
+from agent.succession import ENDS, Stream, succession
 from nicfleet.channel import NotDialled
 from nicfleet.flags import is_host_port
 from nicfleet.v1 import fleet_pb2, fleet_pb2_grpc
@@ -54,7 +55,7 @@ def next_attempt(coordinator: str, address: str, reason: Exception, pause: Itera
     """What to do after the stream to `address` ended for this reason. `coordinator` is the address configured."""
     match reason:
         case Refused():
-            return Attempt(coordinator, REFUSED_PAUSE * (1 - random.random() / 2))
+            return Attempt(coordinator, _refused_pause())
         case NotLeader(address=leader) if is_host_port(leader):
             # One hop at once; coordinators that name each other are asked at the usual pace.
             return Attempt(leader, 0.0 if address == coordinator != leader else next(pause))
@@ -89,61 +90,72 @@ class Reporter:
             address = attempt.address
 
     async def _session(self, address: str) -> Exception:
-        """Hold one stream for as long as it lasts; returns what ended it."""
+        """Hold one connection for as long as it lasts; returns what ended it."""
+        connected = False
 
         def welcomed(welcome: fleet_pb2.Welcome) -> None:
+            nonlocal connected
+            routine = connected and not self._told  # every hour
+            message = "stream renewed" if connected else "coordinator connected"
+            extra = {"coordinator": address, "missing": len(welcome.missing)}
+            _log.log(logging.DEBUG if routine else logging.INFO, message, extra=extra)
+            connected = True
             self._told.clear()
-            _log.info("coordinator connected", extra={"coordinator": address, "missing": len(welcome.missing)})
+
+        def not_renewed(reason: Exception) -> float:
+            _, why = self._explained(reason)
+            self._tell("stream not renewed", address, why, logging.WARNING)
+            return _refused_pause()
 
         try:
             async with self._dialler.dial(address) as channel:
-                await self._hold(fleet_pb2_grpc.FleetStub(channel), welcomed)
-        except (SessionEnded, NotDialled, grpc.RpcError, grpc.aio.BaseError) as reason:
+                await succession(partial(self._speak, fleet_pb2_grpc.FleetStub(channel), welcomed), not_renewed)
+        except ENDS as reason:
             return reason
 
-    async def _hold(self, stub: Any, welcomed: Callable[[fleet_pb2.Welcome], None]) -> Never:
-        """One stream after the other, on one connection, each with the token of its time.
+    async def _speak(self, stub: Any, welcomed: Callable[[fleet_pb2.Welcome], None], stream: Stream) -> Never:
+        """One stream, with the token as it is when it begins."""
 
-        A stream stays open until the next one is accepted, so that the coordinator never finds the node silent.
-        """
-        # gRPC cancels a call that nobody holds any longer.
-        calls = deque([stub.Report(metadata=self._dialler.shown())], maxlen=2)
-        while True:
-            try:
-                await hold(calls[-1], self._identity, self._latest, welcomed)
-            except RenewalDue:
-                calls.append(stub.Report(metadata=self._dialler.shown()))
-                welcomed = _renewed
+        def accepted(welcome: fleet_pb2.Welcome) -> None:
+            welcomed(welcome)
+            stream.accept()
+
+        call = stub.Report(metadata=self._dialler.shown())
+        await hold(call, self._identity, self._latest, accepted, stream.renew)
 
     def _explain(self, address: str, reason: Exception) -> None:
-        """One line for each distinct reason, until the coordinator is connected again."""
-        why: dict[str, object]
-        match reason:
-            case Refused():
-                message, why = "refused by the coordinator", {"reason": reason.reason, "error": str(reason)}
-            case NotLeader():
-                message, why = "coordinator is not the leader", {"leader": reason.address}
-            case grpc.aio.AioRpcError() if reason.code() in _REFUSALS:
-                message = "refused by the coordinator"
-                why = {"reason": reason.code().name, "error": reason.details()}
-            case grpc.aio.AioRpcError():
-                error = reason.details() or ""
-                message, why = "coordinator not reachable", {"code": reason.code().name, "error": error}
-                if hint := self._dialler.why_unreachable(error):
-                    why["why"] = hint
-            case NotDialled():
-                message, why = "coordinator not dialled", {"error": str(reason)}
-            case _:
-                message, why = "stream to the coordinator ended", {"error": str(reason)}
+        message, why = self._explained(reason)
+        usual = isinstance(reason, NotLeader)  # of two coordinators, one is not
+        self._tell(message, address, why, logging.INFO if usual else logging.WARNING)
+
+    def _tell(self, message: str, address: str, why: Mapping[str, object], level: int) -> None:
+        """One line for each distinct reason, until the coordinator accepts a stream again."""
         # The wording of a network error changes with ports and times; its code and what it means do not.
         meaning = f"{why['code']} {why.get('why')}" if "code" in why else why
         key = f"{message} {address} {meaning}"
         if key not in self._told:
             self._told.add(key)
-            usual = isinstance(reason, NotLeader)  # of two coordinators, one is not
-            _log.log(logging.INFO if usual else logging.WARNING, message, extra={"coordinator": address, **why})
+            _log.log(level, message, extra={"coordinator": address, **why})
+
+    def _explained(self, reason: Exception) -> tuple[str, dict[str, object]]:
+        """What ended a stream, or had none begin: in general, and the fields that say more."""
+        match reason:
+            case Refused():
+                return "refused by the coordinator", {"reason": reason.reason, "error": str(reason)}
+            case NotLeader():
+                return "coordinator is not the leader", {"leader": reason.address}
+            case grpc.aio.AioRpcError() if reason.code() in _REFUSALS:
+                return "refused by the coordinator", {"reason": reason.code().name, "error": reason.details()}
+            case grpc.aio.AioRpcError():
+                error = reason.details() or ""
+                why = {"code": reason.code().name, "error": error}
+                hint = self._dialler.why_unreachable(error)
+                return "coordinator not reachable", {**why, "why": hint} if hint else {**why}
+            case NotDialled():
+                return "coordinator not dialled", {"error": str(reason)}
+            case _:
+                return "stream to the coordinator ended", {"error": str(reason)}
 
 
-def _renewed(_: fleet_pb2.Welcome) -> None:
-    """Every hour, and no news."""
-    _log.debug("stream renewed")
+def _refused_pause() -> float:
+    return REFUSED_PAUSE * (1 - random.random() / 2)

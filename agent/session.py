@@ -10,10 +10,9 @@ import grpc
 
 from agent.latest import Latest
 from agent.outbox import Identity, Outbox, hello
+from nicfleet.transport import ANSWER_SECONDS
 from nicfleet.v1 import fleet_pb2
 
-_ANSWER_SECONDS: Final = 10.0
-"""For the answer to a Hello, and for a message to leave."""
 _DEFAULT_HEARTBEAT_SECONDS: Final = 10
 _HEARTBEAT: Final = fleet_pb2.ReportRequest(heartbeat=fleet_pb2.Heartbeat())
 
@@ -38,14 +37,17 @@ class NotLeader(SessionEnded):
         self.address = address
 
 
-class RenewalDue(Exception):
-    """The stream is good, and its token ends soon: another one shall follow before it is closed."""
+async def hold(
+    call: Any,
+    identity: Identity,
+    latest: Latest,
+    welcomed: Callable[[fleet_pb2.Welcome], None],
+    renewal_due: Callable[[], None],
+) -> Never:
+    """Speak on the stream `call` (of Fleet.Report) until it ends.
 
-
-async def hold(call: Any, identity: Identity, latest: Latest, welcomed: Callable[[fleet_pb2.Welcome], None]) -> Never:
-    """Speak on the stream `call` (of Fleet.Report) until it ends. `welcomed` is called once it is accepted.
-
-    Raises SessionEnded or one of its kinds, RenewalDue while the stream is still open, and grpc.RpcError.
+    `welcomed` is called once it is accepted, `renewal_due` when its token ends soon, so that another stream shall
+    follow. Raises SessionEnded or one of its kinds, and grpc.RpcError.
     """
     greeted = await latest.newer_than(0)
     await _send(call, hello(identity, greeted))
@@ -65,7 +67,7 @@ async def hold(call: Any, identity: Identity, latest: Latest, welcomed: Callable
             await asyncio.wait({answer, change}, timeout=due - monotonic(), return_when=FIRST_COMPLETED)
             probed = False
             if answer.done():
-                probed = _obey(answer.result(), outbox)
+                probed = _obey(answer.result(), outbox, renewal_due)
                 answer = ensure_future(call.read())
             if change.done():
                 snapshot = change.result()
@@ -78,11 +80,11 @@ async def hold(call: Any, identity: Identity, latest: Latest, welcomed: Callable
         change.cancel()
 
 
-def _obey(answer: Any, outbox: Outbox) -> bool:
+def _obey(answer: Any, outbox: Outbox, renewal_due: Callable[[], None]) -> bool:
     """Take a message from the coordinator; True when it wants a sign of life. Raises SessionEnded on the last one."""
     _raise_if_last(answer)
     if answer.WhichOneof("kind") == "renew":
-        raise RenewalDue
+        renewal_due()
     if answer.WhichOneof("kind") == "resend":
         outbox.forget(answer.resend.sections)
     return bool(answer.WhichOneof("kind") == "probe")
@@ -90,10 +92,10 @@ def _obey(answer: Any, outbox: Outbox) -> bool:
 
 async def _welcome(call: Any) -> fleet_pb2.Welcome:
     try:
-        async with asyncio.timeout(_ANSWER_SECONDS):
+        async with asyncio.timeout(ANSWER_SECONDS):
             answer = await call.read()
     except TimeoutError:
-        raise SessionEnded(f"no answer to the greeting in {_ANSWER_SECONDS:g} s") from None
+        raise SessionEnded(f"no answer to the greeting in {ANSWER_SECONDS:g} s") from None
     _raise_if_last(answer)
     if answer.WhichOneof("kind") != "welcome":
         raise SessionEnded("the greeting was not answered with a welcome")
@@ -116,10 +118,10 @@ def _raise_if_last(answer: Any) -> None:
 
 async def _send(call: Any, message: fleet_pb2.ReportRequest) -> None:
     try:
-        async with asyncio.timeout(_ANSWER_SECONDS):
+        async with asyncio.timeout(ANSWER_SECONDS):
             await call.write(message)
     except TimeoutError:
-        raise SessionEnded(f"a message could not be sent in {_ANSWER_SECONDS:g} s") from None
+        raise SessionEnded(f"a message could not be sent in {ANSWER_SECONDS:g} s") from None
     except asyncio.InvalidStateError:
         # The stream ended under our hands. What was said last, a refusal for example, may still be unread.
         _raise_if_last(await call.read())

@@ -203,7 +203,7 @@ class FleetService(fleet_pb2_grpc.FleetServicer):
         manifest: fleet_pb2.Manifest,
         requests: AsyncIterator[fleet_pb2.ReportRequest],
     ) -> None:
-        term = Term.of(agent.expires, time.time(), random.random) if agent is not None else None
+        term = Term.of(agent.expires, time.time(), random.random, HEARTBEAT_SECONDS) if agent is not None else None
         session.heard()
         missing = self._fleet.connected(session.identity, manifest)
         _log(session, _level(routine=session.continues), "agent connected", missing=len(missing))

@@ -13,6 +13,8 @@ from typing import Final, Self
 _FIRST: Final = 0.9
 _SPREAD: Final = 0.05
 """Parts of its time after which a stream is asked for the next one. The kubelet has renewed the token at 0.8."""
+_LEFT: Final = 2
+"""Heartbeats that are left at least then: with the first of them it is seen what is due, by the second it is done."""
 
 
 class Due(Enum):
@@ -32,9 +34,10 @@ class Term:
     asked: bool = False
 
     @classmethod
-    def of(cls, ends_at: float, now: float, jitter: Callable[[], float]) -> Self:
+    def of(cls, ends_at: float, now: float, jitter: Callable[[], float], heartbeat: float) -> Self:
         """`jitter` gives 0 to 1: streams that began together shall not be renewed together."""
-        return cls(now + (ends_at - now) * (_FIRST + _SPREAD * jitter()), ends_at)
+        renew_at = now + (ends_at - now) * (_FIRST + _SPREAD * jitter())
+        return cls(min(renew_at, ends_at - _LEFT * heartbeat), ends_at)
 
     def due(self, now: float) -> Due:
         """To be asked with every message; heartbeats come often enough. RENEW is answered once."""

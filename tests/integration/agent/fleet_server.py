@@ -22,9 +22,9 @@ class Stream:
         self.closed = asyncio.Event()
 
     @property
-    def ended(self) -> bool:
-        """Whether the agent has ended it."""
-        return bool(self._context.done())
+    def token(self) -> str:
+        """What the agent shows."""
+        return str(dict(self._context.invocation_metadata()).get("authorization", "")).removeprefix("Bearer ")
 
     async def receive(self) -> fleet_pb2.ReportRequest:
         """The agent's next message."""
@@ -38,8 +38,22 @@ class Stream:
     async def welcome(self, *missing: str, heartbeat_seconds: int = 60) -> None:
         await self.send(welcome=fleet_pb2.Welcome(missing=missing, heartbeat_seconds=heartbeat_seconds))
 
-    def close(self) -> None:
+    async def probe(self) -> None:
+        """The agent still speaks on it."""
+        await self.send(probe=fleet_pb2.Probe())
+        assert (await self.receive()).WhichOneof("kind") == "heartbeat"
+
+    async def refuse(self) -> None:
+        """As one whose token nobody believes."""
+        await self.receive()
+        unproven = fleet_pb2.REFUSAL_REASON_IDENTITY_UNPROVEN
+        await self.send(refused=fleet_pb2.Refused(reason=unproven, message="the token has expired"))
+        self.close()
+
+    def close(self, code: grpc.StatusCode = grpc.StatusCode.OK, details: str = "") -> None:
         """End the stream."""
+        self._context.set_code(code)
+        self._context.set_details(details)
         self.closed.set()
 
 

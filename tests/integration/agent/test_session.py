@@ -1,14 +1,17 @@
 """The agent's session with a coordinator, over real gRPC."""
 
 import asyncio
+import itertools
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import grpc
 import pytest
 
+from agent import report
 from agent.channel import Dialler
 from agent.latest import Latest
 from agent.outbox import Identity
@@ -75,8 +78,7 @@ async def test_a_reconnecting_agent_sends_no_section_that_the_coordinator_holds(
         stream = await fleet.stream()
         assert (await stream.receive()).hello.manifest == held
         await stream.welcome()
-        await stream.send(probe=fleet_pb2.Probe())
-        assert (await stream.receive()).WhichOneof("kind") == "heartbeat"
+        await stream.probe()
 
 
 async def test_heartbeats_at_the_interval_given_and_sections_again_when_asked(latest: Latest) -> None:
@@ -137,9 +139,10 @@ async def test_a_refusal_is_one_clear_line_and_the_agent_lives_on(
     assert (fields["reason"], fields["error"]) == ("NODE_TAKEN", "agent instance-0 reports for worker-1")
 
 
-async def test_a_stream_to_be_renewed_stays_open_until_the_next_one_is_accepted(
+async def test_a_stream_to_be_renewed_goes_on_until_the_next_one_is_accepted(
     latest: Latest, caplog: pytest.LogCaptureFixture
 ) -> None:
+    inventories = itertools.cycle((WITH_NIC, EMPTY))
     async with fleet_server() as fleet, reporting(fleet.address, latest):
         stream = await fleet.stream()
         await stream.receive()
@@ -148,13 +151,58 @@ async def test_a_stream_to_be_renewed_stays_open_until_the_next_one_is_accepted(
             await stream.send(renew=fleet_pb2.Renew())
             following = await fleet.stream()
             assert (await following.receive()).hello.instance_id == "instance-1"
-            assert not stream.ended
+            await stream.probe()
+            latest.put(next(inventories), OBSERVED)
+            assert (await stream.receive()).HasField("update")
             await following.welcome()
             stream.close()  # as the coordinator does with the one that was taken over
+            assert (await following.receive()).HasField("update"), "it was greeted with what was so before"
             stream = following
-        latest.put(WITH_NIC, OBSERVED)
-        assert (await stream.receive()).HasField("update")
+        await stream.probe()
         assert caplog.records == []
+
+
+async def test_a_renewal_that_is_refused_ends_nothing_and_is_tried_again(
+    latest: Latest, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report, "REFUSED_PAUSE", 0.1)
+    caplog.set_level(logging.INFO)
+    async with fleet_server() as fleet, reporting(fleet.address, latest):
+        stream = await fleet.stream()
+        await stream.receive()
+        await stream.welcome()
+        await stream.send(renew=fleet_pb2.Renew())
+        for _ in range(3):
+            await (await fleet.stream()).refuse()
+            await stream.probe()
+        following = await fleet.stream()
+        await following.receive()
+        await following.welcome()
+        await following.probe()
+    told = [(record.message, vars(record).get("reason")) for record in caplog.records]
+    assert told[:3] == [("coordinator connected", None), ("stream not renewed", "IDENTITY_UNPROVEN"),
+        ("stream renewed", None)]  # fmt: skip
+
+
+async def test_a_stream_whose_renewals_are_all_refused_ends_with_its_token(
+    latest: Latest, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report, "REFUSED_PAUSE", 0.1)
+    async with fleet_server() as fleet, reporting(fleet.address, latest):
+        stream = await fleet.stream()
+        await stream.receive()
+        await stream.welcome()
+        await stream.send(renew=fleet_pb2.Renew())
+        await (await fleet.stream()).refuse()
+        stream.close(grpc.StatusCode.UNAUTHENTICATED, "the token has expired")
+        for _ in range(3):  # one may have been under way
+            await (await fleet.stream()).refuse()
+    told = [(record.message, vars(record)["reason"]) for record in caplog.records]
+    assert told == [
+        ("stream not renewed", "IDENTITY_UNPROVEN"),
+        ("refused by the coordinator", "UNAUTHENTICATED"),
+        ("refused by the coordinator", "IDENTITY_UNPROVEN"),
+    ]
 
 
 async def test_a_reason_that_the_agent_does_not_know_is_its_number(

@@ -5,7 +5,7 @@ import logging
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -13,6 +13,7 @@ from random import Random
 import grpc
 import pytest
 
+from agent import report
 from agent.channel import Dialler
 from agent.latest import Latest
 from agent.report import Reporter
@@ -22,6 +23,7 @@ from coordinator.certificates.material import Material
 from coordinator.certificates.renewal import Situation, renewed
 from coordinator.certificates.sources import Shown
 from nicfleet.channel import Tls
+from nicfleet.token_file import TokenFile
 from nicfleet.v1 import fleet_pb2
 from tests.integration.agent.fleet_server import Fleet, fleet_server
 from tests.integration.agent.test_session import EMPTY, IDENTITY, OBSERVED
@@ -132,8 +134,7 @@ async def test_a_new_certificate_is_shown_to_new_connections_and_ends_none(tmp_p
             assert await here.certificates.look()
             assert await shown(here.fleet.address) == der(here.source.material.server) != der(before.server)
 
-            await stream.send(probe=fleet_pb2.Probe())
-            assert (await stream.receive()).WhichOneof("kind") == "heartbeat"
+            await stream.probe()
             async with agent(here.fleet.address, here.tls):
                 second = await here.fleet.stream()
                 assert (await second.receive()).hello.node_name == IDENTITY.node
@@ -162,6 +163,40 @@ async def test_an_agent_waits_for_an_authority_and_takes_in_another_one(
         )
         here.publish()
         await (await here.fleet.stream()).receive()
+
+
+async def test_every_renewal_shows_the_token_as_it_is_then(
+    tmp_path: Path, log: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report, "REFUSED_PAUSE", 0.1)
+    token = tmp_path / "token"
+    token.write_text("first")
+    async with site(tmp_path, made()) as here:
+        here.publish()
+        async with agent(here.fleet.address, replace(here.tls, token=TokenFile(token))):
+            stream = await here.fleet.stream()
+            assert stream.token == "first"
+            await stream.receive()
+            await stream.welcome()
+
+            token.write_text("")
+            await stream.send(renew=fleet_pb2.Renew())
+            record = await until_said(log, "stream not renewed")
+            assert "it holds no token" in vars(record)["error"]
+            await stream.probe()
+
+            token.write_text("second")
+            following = await here.fleet.stream()
+            assert following.token == "second"
+            await following.refuse()
+            await stream.probe()
+
+            token.write_text("third")
+            while following.token != "third":  # one may have been under way
+                following = await here.fleet.stream()
+            await following.receive()
+            await following.welcome()
+            await following.probe()
 
 
 @dataclass(frozen=True)

@@ -302,7 +302,7 @@ async def test_an_agent_renews_its_stream_before_its_token_ends_and_is_silent_at
     monkeypatch.setattr(server, "HEARTBEAT_SECONDS", 1)
     caplog.set_level(logging.DEBUG)
     file = TokenFile(tmp_path / "token")
-    file.path.write_text(tokens.ending(30))
+    file.path.write_text(tokens.ending(8))
     latest = Latest("0.1.0")
     latest.put(VALUE, now())
     who = AgentIdentity(NAME, "instance-1", now(), "0.1.0")
@@ -328,7 +328,7 @@ async def test_an_agent_renews_its_stream_before_its_token_ends_and_is_silent_at
 
 async def _until(condition: Callable[[], bool]) -> None:
     """The log and the fleet have no events of their own to wait for."""
-    async with asyncio.timeout(45):
+    async with asyncio.timeout(15):
         while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.05)
 
