@@ -78,6 +78,7 @@ class Reason(StrEnum):
     # Nodes and agents.
     NodeNotReported = "NodeNotReported"
     NodeSilent = "NodeSilent"
+    NodeNotReady = "NodeNotReady"
     DuplicateAgent = "DuplicateAgent"
     MalformedReport = "MalformedReport"
     IdentityUnproven = "IdentityUnproven"

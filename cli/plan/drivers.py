@@ -63,17 +63,17 @@ def would_be_held(outlook: Outlook, drivers: Iterable[DriverPlan]) -> Finding | 
 
 def _kept(wanted: Wanted, change: Change, now: Workload | None, outlook: Outlook, seen: Seen) -> DriverPlan:
     pod_spec = wanted.obj["spec"]["template"]["spec"]
-    admitted = outlook.places.of(pod_spec).admitted
+    chosen = outlook.places.of(pod_spec).chosen
     pods = _pods_of(now, seen)
     stay = {node for node in pods if node in outlook.world.nodes and keeps(pod_spec, outlook.world.nodes[node].kube)}
     requests = _requests(outlook)
     loads = [
         name
-        for name in admitted
+        for name in chosen
         if name not in stay and _loaded(outlook.world.nodes[name], requests.get(name)) is not True
     ]
     replaced = change.rolls or change.act is Act.REPLACE
-    return _plan(wanted.ref, wanted.obj, now, outlook, admitted, loads, stay if replaced else (), pods - stay)
+    return _plan(wanted.ref, wanted.obj, now, outlook, chosen, loads, stay if replaced else (), pods - stay)
 
 
 def _removed(change: Change, now: Workload | None, outlook: Outlook, seen: Seen) -> DriverPlan:
@@ -140,7 +140,7 @@ def _pods_of(workload: Workload | None, seen: Seen) -> set[str]:
     if workload is None:
         return set()
     if seen.driver_pods is None:
-        return set(place(workload.template.get("spec") or {}, seen.nodes).admitted)
+        return set(place(workload.template.get("spec") or {}, seen.nodes).chosen)
     wanted = workload.selector.items()
     return {pod.node for pod in seen.driver_pods if pod.node and not pod.deleting and wanted <= pod.labels.items()}
 

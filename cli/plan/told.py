@@ -304,7 +304,7 @@ def _workload_plans(
         kind, namespace, name = change.ref
         plan = WorkloadPlan(kind, namespace, name, change.act, change.rolls, ())
         live = now.get(change.ref) if kind == "DaemonSet" else None
-        before = today.of(live.template.get("spec") or {}).admitted if live is not None else ()
+        before = today.of(live.template.get("spec") or {}).chosen if live is not None else ()
         if change.ref not in wanted:
             yield replace(plan, left=before)
             continue
@@ -313,7 +313,7 @@ def _workload_plans(
         nodes = outlook.world.nodes
         yield replace(
             plan,
-            nodes=tuple(sorted({*placement.admitted, *waiting})),
+            nodes=tuple(sorted({*placement.chosen, *waiting})),
             waiting=waiting,
             tainted={node: _shown(taint) for node, taint in placement.tainted.items()},
             left=tuple(node for node in before if node not in nodes or not keeps(pod_spec, nodes[node].kube)),

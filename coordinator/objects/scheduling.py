@@ -5,7 +5,7 @@ Nodes", "Taints and Tolerations", "DaemonSet"), for what a policy can ask for.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from coordinator.nodes import KubeNode, Taint
@@ -21,13 +21,40 @@ _ADDED: Final = (
 )
 _ADDED_ON_HOST_NETWORK: Final = ("node.kubernetes.io/network-unavailable", "NoSchedule")
 
+UNREACHABLE: Final = "node.kubernetes.io/unreachable"
+NOT_READY: Final = "node.kubernetes.io/not-ready"
+
+_CONDITIONS: Final = frozenset(
+    {
+        UNREACHABLE,
+        NOT_READY,
+        "node.kubernetes.io/network-unavailable",
+        "node.cloudprovider.kubernetes.io/uninitialized",
+        "node.cloudprovider.kubernetes.io/shutdown",
+    }
+)
+"""Taints that Kubernetes sets for the state a Node is in. They pass with it, and are nobody's wish to leave it out.
+`node.kubernetes.io/out-of-service` is not one of them: a person sets it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where a DaemonSet's Pods belong: the Nodes admitted, and those that only a taint keeps out."""
+    """Where a DaemonSet's Pods belong.
+
+    admitted  Nodes that take them now
+    tainted   Nodes that only a taint keeps out, which somebody set
+    away      Nodes that would be admitted, and of which Kubernetes says that they are not in order. Its DaemonSet
+              controller does not count them either, so a DaemonSet's own numbers are whole without them
+    """
 
     admitted: tuple[str, ...]
     tainted: Mapping[str, Taint]
+    away: Mapping[str, Taint] = field(default_factory=dict)
+
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """The Nodes that the Pods belong on, sorted, in order or not."""
+        return tuple(sorted((*self.admitted, *self.away))) if self.away else self.admitted
 
 
 def keeps(pod_spec: Mapping[str, Any], node: KubeNode) -> bool:
@@ -40,6 +67,7 @@ def place(pod_spec: Mapping[str, Any], nodes: Iterable[KubeNode]) -> Placement:
     """Sort Nodes by what a Pod spec says of them; Nodes that the selector does not match are in neither part."""
     admitted: list[str] = []
     tainted: dict[str, Taint] = {}
+    away: dict[str, Taint] = {}
     selector = tuple((pod_spec.get("nodeSelector") or {}).items())
     for node in nodes:
         # Ten thousand Nodes times every workload: a label tells most apart, so that is asked first, and plainly.
@@ -50,12 +78,15 @@ def place(pod_spec: Mapping[str, Any], nodes: Iterable[KubeNode]) -> Placement:
         else:
             if not _affine(pod_spec, node):
                 continue
-            taint = untolerated(pod_spec, node.taints) if node.taints else None
-            if taint is None:
+            if not node.taints:
                 admitted.append(node.name)
-            else:
+            elif taint := untolerated(pod_spec, [taint for taint in node.taints if taint.key not in _CONDITIONS]):
                 tainted[node.name] = taint
-    return Placement(tuple(sorted(admitted)), dict(sorted(tainted.items())))
+            elif taint := _out_of_order(pod_spec, node.taints):
+                away[node.name] = taint
+            else:
+                admitted.append(node.name)
+    return Placement(tuple(sorted(admitted)), dict(sorted(tainted.items())), dict(sorted(away.items())))
 
 
 def matches(pod_spec: Mapping[str, Any], node: KubeNode) -> bool:
@@ -82,6 +113,12 @@ def untolerated(pod_spec: Mapping[str, Any], taints: Sequence[Taint]) -> Taint |
         if not any(_tolerates(toleration, taint) for toleration in tolerations):
             return taint
     return None
+
+
+def _out_of_order(pod_spec: Mapping[str, Any], taints: Sequence[Taint]) -> Taint | None:
+    """The taint that tells why a Node is not in order. No toleration makes a kubelet answer that is gone."""
+    gone = (taint for key in (UNREACHABLE, NOT_READY) for taint in taints if taint.key == key)
+    return next(gone, None) or untolerated(pod_spec, taints)
 
 
 def _tolerates(toleration: Mapping[str, Any], taint: Taint) -> bool:

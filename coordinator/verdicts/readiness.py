@@ -106,7 +106,7 @@ def unverified(views: Iterable[StateView]) -> Finding | None:
     silent: set[str] = set()
     for view in views:
         for workload in view.workloads:
-            for name in workload.placement.admitted if workload.needs_nic else ():
+            for name in workload.placement.chosen if workload.needs_nic else ():
                 node = view.nodes[name]
                 if node.facts is None:
                     never.add(name)

@@ -30,6 +30,8 @@ CHECKS: Final[tuple[Check, ...]] = (
     driver.evidence_contradicts,
     driver.registration_directory_missing,
     resources.resource_missing,
+    # Of many nodes some are always away: nothing that can be told of the others waits for them.
+    objects.node_not_ready,
 )
 
 NOTES: Final[tuple[Check, ...]] = (

@@ -1,11 +1,16 @@
 """What the policy itself, the API server and the choice of nodes say about a state."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Final
 
-from coordinator.verdicts.view import StateView
+from coordinator.nodes import Taint
+from coordinator.objects.scheduling import NOT_READY, UNREACHABLE, Placement
+from coordinator.verdicts.view import NodeView, StateView
 from nicfleet.names import NIC_LABEL
 from nicfleet.reasons import Finding, Reason, name_nodes
+
+_OUT_OF_ORDER: Final = {UNREACHABLE: "the kubelet does not answer", NOT_READY: "the kubelet is not ready"}
 
 
 def spec_invalid(view: StateView) -> Finding | None:
@@ -39,20 +44,35 @@ def no_matching_nodes(view: StateView) -> Finding | None:
     """Nothing to do is not an error, but a user who expected something must read why."""
     for workload in view.workloads:
         placement = workload.placement
-        if workload.is_daemonset and not (placement.admitted or placement.tainted or workload.waiting):
+        if workload.is_daemonset and not (placement.chosen or placement.tainted or workload.waiting):
             selector = workload.pod_spec.get("nodeSelector") or {}
             return Finding(Reason.NoMatchingNodes, f"{workload.title} runs nowhere: {_missing_labels(selector, view)}")
     driver = view.driver_placement
-    if driver is not None and not (driver.admitted or driver.tainted):
+    if driver is not None and not (driver.chosen or driver.tainted):
         return Finding(Reason.NoMatchingNodes, f"no node gets a driver: {_missing_labels({NIC_LABEL: 'true'}, view)}")
     return None
 
 
+def node_not_ready(view: StateView) -> Finding | None:
+    """A node that Kubernetes itself no longer counts, so that without this a policy would be ready for its loss."""
+    nodes: defaultdict[str, set[str]] = defaultdict(set)
+    for placement in _placements(view):
+        for name, taint in placement.away.items():
+            nodes[f"{_said_of(taint)}, and {_word_of_agent(view.nodes[name])}"].add(name)
+    if not nodes:
+        return None
+    sentences = [f"{name_nodes(names)}: {said}" for said, names in sorted(nodes.items())]
+    return Finding(
+        Reason.NodeNotReady,
+        "; ".join(sentences) + "; what runs there is not known: repair the node, delete it, or leave it out by a taint",
+        tuple(sorted(set().union(*nodes.values()))),
+    )
+
+
 def nodes_left_out(view: StateView) -> Finding | None:
     """Nodes that a taint keeps out, all of one taint in one sentence."""
-    placements = [workload.placement for workload in view.workloads if workload.is_daemonset]
     nodes: defaultdict[str, set[str]] = defaultdict(set)
-    for placement in (*placements, *((view.driver_placement,) if view.driver_placement else ())):
+    for placement in _placements(view):
         for node, taint in placement.tainted.items():
             value = f"={taint.value}" if taint.value else ""
             nodes[f"{taint.key}{value}:{taint.effect}"].add(node)
@@ -63,6 +83,22 @@ def nodes_left_out(view: StateView) -> Finding | None:
     return Finding(
         Reason.NodeExcludedByTaint, "; ".join(sentences) + "; add spec.tolerations to include them", everyone
     )
+
+
+def _placements(view: StateView) -> Iterator[Placement]:
+    yield from (workload.placement for workload in view.workloads if workload.is_daemonset)
+    if view.driver_placement:
+        yield view.driver_placement
+
+
+def _said_of(taint: Taint) -> str:
+    return _OUT_OF_ORDER.get(taint.key) or f"it has Kubernetes' taint {taint.key}"
+
+
+def _word_of_agent(node: NodeView) -> str:
+    if node.live:
+        return "the agent reports"
+    return "no agent has reported" if node.facts is None else "the agent's last word is old"
 
 
 def _missing_labels(selector: Mapping[str, str], view: StateView) -> str:

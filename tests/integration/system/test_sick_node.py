@@ -1,5 +1,6 @@
 """In a large cluster one node is always sick, and nodes come and go."""
 
+import json
 from dataclasses import replace
 
 from nicfleet import names
@@ -70,3 +71,37 @@ def test_a_node_that_leaves_the_cluster_takes_nothing_from_readiness(fresh: Prod
     eventually(lambda: fresh.api.condition("Ready")["observedGeneration"] == 2)
     fresh.wait_ready(seconds=20)
     assert fresh.api.status()["state"] == "ready"
+
+
+def test_a_policy_whose_only_node_is_unreachable_is_not_ready(fresh: Product) -> None:
+    """Its taint keeps new pods away, as a person's would, and of no node that is left a pod is missing."""
+    fresh.register("alone")
+    fresh.coordinator.start()
+    fresh.simulated.report("alone", WITH_DRIVER)
+    fresh.apply(**sections("ofedDriver"))
+    fresh.wait_ready()
+
+    fresh.simulated.stop("alone")
+    _lose(fresh, "alone")
+
+    eventually(lambda: fresh.api.condition("Ready")["reason"] == Reason.NodeNotReady)
+    assert fresh.api.status()["state"] == "notReady"
+    said = "alone: the kubelet does not answer, and the agent's last word is old"
+    eventually(lambda: said in fresh.api.condition("OFEDDriverReady")["message"])
+    assert fresh.api.condition("Verified")["status"] == "False"
+    assert fresh.api.labels("alone")[names.WAIT_LABEL] == "false"
+
+    fresh.plane.kubectl("taint", "node", "alone", "node.kubernetes.io/out-of-service=nodeshutdown:NoExecute")
+
+    eventually(lambda: fresh.api.status()["state"] == "ready")
+    assert "NodeExcludedByTaint" in fresh.api.condition("Ready")["message"]
+
+
+def _lose(product: Product, node: str) -> None:
+    """Nobody plays its kubelet any more, and its heartbeats are missed already."""
+    product.plane.kubectl("annotate", "node", node, "kwok.x-k8s.io/node-")
+    unknown = {"type": "Ready", "status": "Unknown", "reason": "NodeStatusUnknown", "message": "no news"}
+    patch = json.dumps({"status": {"conditions": [unknown]}})
+    product.plane.kubectl("patch", "node", node, "--subresource=status", "--type=strategic", "-p", patch)
+    taints = {"node.kubernetes.io/unreachable"}
+    eventually(lambda: {each["key"] for each in product.api.get(f"{NODES}/{node}")["spec"].get("taints", ())} == taints)

@@ -26,6 +26,11 @@ CRASHED = ContainerState(
 HELD = replace(LOADED, flavour=Flavour.INBOX, holders=(Holder("nvidia_peermem", HolderKind.PEERMEM, 2),))
 OLD_BUILD = replace(LOADED, flavour=Flavour.NONE, builds=(DriverBuild("5.4.0-1", "23.04-0.5.3", "/var/opt/b/5.4.0-1"),))
 
+UNREACHABLE = Taint("node.kubernetes.io/unreachable", "", "NoSchedule")
+UNREADY = Taint("node.kubernetes.io/not-ready", "", "NoExecute")
+SHUT_DOWN = Taint("node.cloudprovider.kubernetes.io/shutdown", "", "NoSchedule")
+UNKNOWN_THERE = "what runs there is not known: repair the node, delete it, or leave it out by a taint"
+
 
 def failing(container: ContainerState, driver: Any = LOADED) -> StateView:
     broken = workload("a", "b", live=SHORT, pods=(pod("a", ready=True), pod("b", container)))
@@ -274,6 +279,52 @@ NOT_READY = [
         ("a",),
         id="a device plugin has nowhere to register",
     ),
+    pytest.param(
+        view(silent("a"), workloads=(workload(away={"a": UNREACHABLE}),)),
+        Level.NOT_READY,
+        "NodeNotReady",
+        f"a: the kubelet does not answer, and the agent's last word is old; {UNKNOWN_THERE}",
+        ("a",),
+        id="the only node is unreachable, and the DaemonSet controller counts none",
+    ),
+    pytest.param(
+        view(silent("a"), workloads=(), driver_placement=Placement((), {}, {"a": UNREACHABLE})),
+        Level.NOT_READY,
+        "NodeNotReady",
+        f"a: the kubelet does not answer, and the agent's last word is old; {UNKNOWN_THERE}",
+        ("a",),
+        id="an unreachable node for whose driver there is no image",
+    ),
+    pytest.param(
+        view(
+            node("a"),
+            node("b"),
+            silent("c"),
+            unreported("d"),
+            workloads=(workload("a", away={"b": UNREADY, "c": UNREACHABLE, "d": SHUT_DOWN}),),
+        ),
+        Level.NOT_READY,
+        "NodeNotReady",
+        "d: it has Kubernetes' taint node.cloudprovider.kubernetes.io/shutdown, and no agent has reported; "
+        "c: the kubelet does not answer, and the agent's last word is old; "
+        "b: the kubelet is not ready, and the agent reports; "
+        f"{UNKNOWN_THERE}",
+        ("b", "c", "d"),
+        id="some of the nodes are away, each in its way",
+    ),
+    pytest.param(
+        view(
+            node("a"),
+            node("b", replace(LOADED, flavour=Flavour.INBOX)),
+            silent("c"),
+            workloads=(workload("a", "b", away={"c": UNREACHABLE}),),
+        ),
+        Level.NOT_READY,
+        "DriverNotLoaded",
+        "b: driver 23.04-0.5.3 is not loaded: the kernel's own is",
+        ("b",),
+        id="what can be told of the others comes before a node that is away",
+    ),
 ]
 
 
@@ -508,5 +559,10 @@ def test_until_the_fleet_is_settled_nothing_new_is_ready() -> None:
         ),
     ],
 )
-def test_verified_needs_every_admitted_nic_node(nodes: tuple[Any, ...], expected: Finding | None) -> None:
+def test_verified_needs_every_nic_node_that_is_chosen(nodes: tuple[Any, ...], expected: Finding | None) -> None:
     assert unverified([view(*nodes)]) == expected
+
+
+def test_a_node_that_is_away_is_not_verified() -> None:
+    away = view(node("a"), silent("b"), workloads=(workload("a", away={"b": UNREACHABLE}),))
+    assert unverified([away]) == Finding(Reason.NodeSilent, "the agents of b are silent", ("b",))

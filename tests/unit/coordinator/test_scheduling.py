@@ -84,3 +84,41 @@ def test_place_tells_admitted_from_tainted_and_from_not_chosen() -> None:
 
     assert placement.admitted == ("a", "c")
     assert placement.tainted == {"b": bad}
+
+
+CORDON = Taint("node.kubernetes.io/unschedulable", "", "NoSchedule")
+GONE = Taint("node.kubernetes.io/unreachable", "", "NoSchedule")
+GONE_TOO = Taint("node.kubernetes.io/unreachable", "", "NoExecute")
+UNREADY = Taint("node.kubernetes.io/not-ready", "", "NoExecute")
+NO_NETWORK = Taint("node.kubernetes.io/network-unavailable", "", "NoSchedule")
+SHUT_DOWN = Taint("node.cloudprovider.kubernetes.io/shutdown", "", "NoSchedule")
+PRESSED = Taint("node.kubernetes.io/disk-pressure", "", "NoSchedule")
+OUT_OF_SERVICE = Taint("node.kubernetes.io/out-of-service", "nodeshutdown", "NoExecute")
+OWN = Taint("dedicated", "infra", "NoSchedule")
+EVERYTHING = {"tolerations": [{"operator": "Exists"}]}
+
+
+@pytest.mark.parametrize(
+    ("spec", "taints", "where"),
+    [
+        pytest.param({}, (CORDON,), "admitted", id="cordoned"),
+        pytest.param({}, (PRESSED,), "admitted", id="short-of-disk"),
+        pytest.param({}, (GONE, GONE_TOO), "away", id="unreachable"),
+        pytest.param({}, (CORDON, GONE, GONE_TOO), "away", id="unreachable-and-cordoned"),
+        pytest.param({}, (UNREADY,), "away", id="not-ready"),
+        pytest.param(EVERYTHING, (GONE, GONE_TOO), "away", id="unreachable-and-tolerated"),
+        pytest.param({}, (SHUT_DOWN,), "away", id="shut-down"),
+        pytest.param({}, (NO_NETWORK,), "away", id="no-network"),
+        pytest.param({"hostNetwork": True}, (NO_NETWORK,), "admitted", id="no-network-and-no-need-of-it"),
+        pytest.param({}, (OWN,), "tainted", id="by-a-person"),
+        pytest.param({}, (GONE, GONE_TOO, OWN), "tainted", id="by-a-person-and-unreachable"),
+        pytest.param({}, (GONE, GONE_TOO, OUT_OF_SERVICE), "tainted", id="out-of-service"),
+        pytest.param(EVERYTHING, (OWN,), "admitted", id="by-a-person-and-tolerated"),
+    ],
+)
+def test_only_a_persons_taint_leaves_a_node_out(spec: dict[str, Any], taints: tuple[Taint, ...], where: str) -> None:
+    found = place(spec, [node("n1", taints)])
+    assert {part: tuple(getattr(found, part)) for part in ("admitted", "tainted", "away") if getattr(found, part)} == {
+        where: ("n1",)
+    }
+    assert found.chosen == (() if where == "tainted" else ("n1",))

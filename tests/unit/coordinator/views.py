@@ -51,6 +51,7 @@ def workload(
     *nodes: str,
     name: str = "mofed-ds",
     tainted: Mapping[str, Taint] | None = None,
+    away: Mapping[str, Taint] | None = None,
     pod_spec: Mapping[str, Any] | None = None,
     live: Mapping[str, Any] | None = None,
     **changes: Any,
@@ -63,7 +64,7 @@ def workload(
         NAMESPACE,
         name,
         {"nodeSelector": {NIC_LABEL: "true"}} | dict(pod_spec or {}),
-        Placement(tuple(sorted(nodes)), tainted or {}),
+        Placement(tuple(sorted(nodes)), tainted or {}, away or {}),
         live=replace(seen, **(live or {})),
     )
     return replace(whole, **changes)
