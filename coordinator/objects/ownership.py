@@ -39,6 +39,10 @@ TOLERATED: Final = frozenset({"f:caBundle", "f:ca-bundle.crt", "f:kubectl.kubern
 """Fields that others rightly set inside ours: a certificate injector's, the certificates that OpenShift trusts, and
 `kubectl rollout restart`'s."""
 
+UPSTREAMS_MANAGER: Final = "manager"
+"""The field manager of upstream's operator: the name of its program in every release that sets the state label. It
+names no other, so the API server takes that. Other operators' programs are called the same and set no such label."""
+
 _NOT_CONTENT: Final = frozenset({"f:metadata", "f:status"})
 _OWNER_REFERENCES: Final[Fields] = {"f:metadata": {"f:ownerReferences": {}}}
 _STATE_LABEL: Final[Fields] = {"f:metadata": {"f:labels": {f"f:{STATE_LABEL}": {}}}}
@@ -77,8 +81,8 @@ def foreign_owners(managed: Iterable[ManagedEntry], ours: str, desired: Mapping[
     """Managers, other than ours and Kubernetes' own, that own content of the object.
 
     Content is what is outside metadata and status and, where nobody is to own the object (a CRD, whose deletion takes
-    people's objects along), its ownerReferences. Of whoever set the state label it is everything: that is the operator
-    before us, whose ownerReferences and whose record of what it wrote would otherwise outlast it.
+    people's objects along), its ownerReferences. Of the operator before us it is everything: its ownerReferences and
+    its record of what it wrote would otherwise outlast it.
     """
     return tuple(sorted({entry.manager for entry in managed if _foreign_content(entry, ours, desired)}))
 
@@ -184,7 +188,7 @@ def _foreign_content(entry: ManagedEntry, ours: str, desired: Mapping[str, Any])
     """The content that an entry of somebody else owns; empty for ours and for Kubernetes' own."""
     if entry.manager == ours or entry.manager in SYSTEM_MANAGERS or entry.subresource == "status":
         return {}
-    if intersected(entry.fields_v1, _STATE_LABEL):
+    if entry.manager == UPSTREAMS_MANAGER and intersected(entry.fields_v1, _STATE_LABEL):
         return _without_tolerated({key: branch for key, branch in entry.fields_v1.items() if key != "f:status"})
     content = {key: branch for key, branch in entry.fields_v1.items() if key not in _NOT_CONTENT}
     if "ownerReferences" not in desired["metadata"]:

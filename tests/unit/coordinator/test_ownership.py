@@ -210,6 +210,24 @@ def test_of_the_operator_before_us_nothing_is_left_but_its_status() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("manager", "labels"),
+    [
+        pytest.param("kubectl-label", {f"f:{STATE_LABEL}": {}}, id="a-person-sets-the-state-label"),
+        pytest.param("kustomize-controller", {f"f:{STATE_LABEL}": {}, "f:team": {}}, id="an-export-is-kept-in-git"),
+        pytest.param("manager", {"f:team": {}}, id="another-operator-of-that-program-name"),
+    ],
+)
+def test_labels_and_annotations_stay_with_everybody_but_the_operator_before_us(manager: str, labels: Fields) -> None:
+    metadata: Fields = {"f:labels": labels, "f:annotations": {"f:note": {}}}
+    theirs = ManagedEntry(manager, "Update", "v1", fields_v1={"f:metadata": metadata})
+    owned = desired()
+    owned["metadata"]["ownerReferences"] = [{"uid": "u"}]
+
+    assert foreign_owners([theirs], OBJECTS_MANAGER, owned) == ()
+    assert theirs in folded([theirs], OBJECTS_MANAGER, owned)
+
+
 def test_folding_a_label_takes_that_key_from_the_named_managers_only() -> None:
     def owning(*keys: str) -> Fields:
         return {"f:metadata": {"f:labels": {f"f:{key}": {} for key in keys}}}
