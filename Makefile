@@ -106,6 +106,7 @@ test-images: $(READY) ## build both images on a Debian base and run them (root, 
 	NICFLEET_TEST_IMAGES=1 $(BIN)/pytest -p no:xdist tests/images
 
 e2e: $(READY) ## the README's story on real kubelets of this machine (root, containerd, buildah, mmdebstrap)
+	@$(BIN)/python -m tests.e2e.machine
 	$(BIN)/python -m tests.controlplane build
 	NICFLEET_E2E=1 $(BIN)/pytest -p no:xdist --exitfirst --override-ini=log_cli=true --log-cli-level=INFO \
 	  --log-cli-format='%(asctime)s %(message)s' --log-cli-date-format=%H:%M:%S tests/e2e

@@ -9,13 +9,14 @@ import json
 import os
 import shutil
 import subprocess
+import tarfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
 from tests.controlplane.errors import ControlPlaneError
 from tests.controlplane.tools import cache_folder
-from tests.e2e.node import PAUSE
+from tests.e2e.node import ENCLOSED, PAUSE
 from tests.images.store import MACHINES, REPOSITORY, SIDES, SUITE, Store, copy_context
 
 TAG: Final = "e2e"
@@ -41,7 +42,7 @@ class Images:
         self._cache = cache_folder() / "e2e"
         self._cache.mkdir(parents=True, exist_ok=True)
         (folder / "store").mkdir()
-        self._store = Store(folder / "store")
+        self._store = Store(folder / "store", ENCLOSED)
         self._architecture = next(name for name, machine in MACHINES.items() if machine == os.uname().machine)
 
     def close(self) -> None:
@@ -56,7 +57,11 @@ class Images:
         done = self._store.make(context, "image", *words)
         if done.returncode:
             raise ControlPlaneError(f"make image: {done.stdout[-2000:]}{done.stderr[-2000:]}")
-        return [self._archive(name) for name in OURS.values()]
+        archives = [self._archive(name) for name in OURS.values()]
+        self._say(f"buildah images:\n{self._store.buildah('images').rstrip()}")
+        for archive in archives:
+            self._say(f"{archive.stem}: {layers(archive)}")
+        return archives
 
     def stand_ins(self) -> Sequence[Path]:
         """Archives of the image that stands in for all components, and of the one that holds a pod's namespaces."""
@@ -101,7 +106,7 @@ class Images:
         packages = "python3,ca-certificates,python3-pip"
         # By its name it would take the file for a compressed one.
         with place.open("wb") as tar:
-            command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={packages}", SUITE, "-"]
+            command = [*ENCLOSED, "mmdebstrap", "--quiet", "--variant=minbase", f"--include={packages}", SUITE, "-"]
             _run(command, stdout=tar)
 
     def _download_wheels(self, place: Path) -> None:
@@ -134,6 +139,16 @@ class Images:
                 else:
                     partial.unlink(missing_ok=True)
         return place
+
+
+def layers(archive: Path) -> str:
+    """The size of an image, in the layers it is made of: the base's first."""
+    with tarfile.open(archive) as tar:
+        manifest = tar.extractfile("manifest.json")
+        assert manifest is not None
+        sizes = [tar.getmember(name).size / 1024**2 for name in json.load(manifest)[0]["Layers"]]
+    base, *ours = (f"{size:.1f}" for size in sizes)
+    return f"{sum(sizes):.1f} MiB, of which {base} are the base and {' + '.join(ours)} are ours"
 
 
 def _run(command: Sequence[str], **options: object) -> None:

@@ -26,6 +26,11 @@ SERVICES: Final = "10.0.0.0/24"
 API_ADDRESS: Final = "10.0.0.1"
 DNS_ADDRESS: Final = "10.0.0.10"
 DOMAIN: Final = "cluster.local"
+NAMED: Final = Path("/run/netns")
+"""Where ip(8) has the network namespaces that have a name."""
+
+_PREFIX: Final = "nicfleet-e2e-"
+"""Of their names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +72,7 @@ class Place:
 
 def add_bridge() -> None:
     """The bridge on this machine, with the addresses of the first node and of both Services."""
-    remove_bridge()
+    remove()
     _ip("link", "add", BRIDGE, "address", Place(1).mac, "type", "bridge")
     _ip("address", "add", f"{Place(1).address}/{PREFIX}", "dev", BRIDGE)
     for address in (API_ADDRESS, DNS_ADDRESS):
@@ -75,10 +80,12 @@ def add_bridge() -> None:
     _ip("link", "set", BRIDGE, "up")
 
 
-def remove_bridge() -> None:
-    """Nothing happens when there is none. The cable goes with the other node's network, or here."""
+def remove() -> None:
+    """What is on this machine of this run, or of one that was killed. The cable goes with the other node's network."""
     for name in (CABLE, BRIDGE):
         subprocess.run(["ip", "link", "delete", name], check=False, capture_output=True)
+    for netns in NAMED.glob(f"{_PREFIX}*"):
+        _ip("netns", "delete", netns.name)
 
 
 def join(place: Place, process: int) -> None:
@@ -147,7 +154,7 @@ def _run(*command: str) -> str:
 @contextmanager
 def netns_of(process: int) -> Iterator[str]:
     """A name, as ip(8) knows it, for the network namespace of a process."""
-    name = f"nicfleet-e2e-{process}"
+    name = f"{_PREFIX}{process}"
     _ip("netns", "attach", name, str(process))
     try:
         yield name

@@ -20,6 +20,9 @@ PAUSE: Final = "localhost/pause:e2e"
 START_SECONDS: Final = 60.0
 COMMAND_SECONDS: Final = 300.0
 
+ENCLOSED: Final = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
+"""With this before it a command takes all it started and mounted with it when it ends, also when it is killed."""
+
 _SOCKET: Final = "/run/containerd/containerd.sock"
 _SCRIPT: Final = Path(__file__).with_name("node.sh")
 
@@ -162,27 +165,16 @@ class RealNode:
 
     def _first_command(self) -> list[str | Path]:
         own = ["--net"] if self._own_network else []
-        # --kill-child: it does not outlive this process either.
-        command: list[str | Path] = [
-            "unshare",
-            "--mount",
-            "--pid",
-            "--fork",
-            "--kill-child",
-            "--mount-proc",
-            *own,
-            "sh",
-            _SCRIPT,
-        ]
-        return [*command, self.folder, *(str(part) for mount in self._mounts for part in mount)]
+        mounts = (str(part) for mount in self._mounts for part in mount)
+        return [*ENCLOSED, *own, "sh", _SCRIPT, self.folder, *mounts]
 
 
-def eventually(holds: Callable[[], bool], seconds: float, what: str) -> None:
-    """Wait until it holds. Raises ControlPlaneError that says what did not come."""
+def eventually(holds: Callable[[], bool], seconds: float, what: str | Callable[[], str]) -> None:
+    """Wait until it holds. Raises ControlPlaneError that says what did not come; a function is asked for that then."""
     deadline = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > deadline:
-            raise ControlPlaneError(f"not after {seconds:.0f} s: {what}")
+            raise ControlPlaneError(f"not after {seconds:.0f} s: {what if isinstance(what, str) else what()}")
         time.sleep(POLL_SECONDS)
 
 

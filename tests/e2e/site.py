@@ -2,10 +2,12 @@
 
 import json
 import logging
+import re
 import shutil
 import subprocess
 import tempfile
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +17,8 @@ from tests.controlplane.cluster import ControlPlane
 from tests.controlplane.components import COMPONENTS, KWOK
 from tests.controlplane.process import Process
 from tests.controlplane.tools import ensure_tools
-from tests.e2e import cgroups, network
+from tests.e2e import cgroups, network, stopping
+from tests.e2e.folder import of_a_run
 from tests.e2e.images import Images
 from tests.e2e.network import Place
 from tests.e2e.node import RealNode, eventually
@@ -38,29 +41,31 @@ log = logging.getLogger("e2e")
 class Site:
     """A context manager: when it ends nothing of it is left on this machine, but for what `keep_logs` copied."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._ending = ExitStack()
-        self._tools = ensure_tools(["kubelet", "coredns", "helm"], log.info)
-        self._dns = Process("coredns", [self._tools["coredns"], "-conf", folder / "Corefile"], folder / "coredns.log")
-
     def __enter__(self) -> Self:
+        self._ending = ExitStack()
+        self.folder = self._ending.enter_context(of_a_run())
         try:
             self._build()
-        except BaseException:
-            self.keep_logs()
-            self._ending.close()
+        except BaseException as error:
+            self._end(keep_logs=isinstance(error, Exception))
             raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._ending.close()
+        self._end(keep_logs=False)
+
+    def _end(self, *, keep_logs: bool) -> None:
+        """All of it is taken down, whatever fails before or meanwhile."""
+        with stopping.undisturbed(), self._ending:
+            if keep_logs:
+                self.keep_logs()
 
     def _build(self) -> None:
+        self._tools = ensure_tools(["kubelet", "coredns", "helm"], log.info)
         self._ending.callback(cgroups.remove)
-        self._ending.callback(network.remove_bridge)
+        self._ending.callback(network.remove)
         network.add_bridge()
         self.plane = self._ending.enter_context(ControlPlane([name for name in COMPONENTS if name != KWOK], log.info))
         self._serve()
@@ -94,10 +99,13 @@ class Site:
         self._ending.callback(forwarder.kill)
         forwarder.start()
         (self.folder / "Corefile").write_text(network.corefile(self.plane.kubeconfig))
-        self._ending.callback(self._dns.kill)
-        self._dns.start()
+        dns = Process(
+            "coredns", [self._tools["coredns"], "-conf", self.folder / "Corefile"], self.folder / "coredns.log"
+        )
+        self._ending.callback(dns.kill)
+        dns.start()
         known = f"kubernetes.default.svc.{network.DOMAIN}"
-        self._dns.wait_until(lambda: network.dns_answers(known), READY_SECONDS)
+        dns.wait_until(lambda: network.dns_answers(known), READY_SECONDS)
 
     def _has(self, name: str) -> bool:
         return bool(self.plane.kubectl("get", "node", name, "--ignore-not-found", "-o", "name"))
@@ -161,7 +169,23 @@ class Site:
             pods = self.pods_of(component, node)
             return len(pods) == count and all(map(is_ready, pods)) and uid(old) not in map(uid, pods)
 
-        eventually(replaced, READY_SECONDS, f"another {component} pod, ready\n{self.pods()}")
+        eventually(replaced, READY_SECONDS, lambda: f"another {component} pod, ready\n{self.pods()}")
+
+    @contextmanager
+    def forwarded(self, pod: dict[str, Any], port: int) -> Iterator[int]:
+        """`kubectl port-forward`: the port of this machine that leads to the pod's."""
+        command: list[str | Path] = [self.plane.kubectl_path, f"--kubeconfig={self.plane.kubeconfig}"]
+        command += [f"--namespace={NAMESPACE}", "port-forward", f"pod/{pod['metadata']['name']}", f":{port}"]
+        forward = Process("port-forward", command, self.folder / f"port-forward-{pod['metadata']['name']}.log")
+        told = re.compile(r"Forwarding from 127\.0\.0\.1:([0-9]+) ")
+        try:
+            forward.start()
+            forward.wait_until(lambda: told.search(forward.log.read_text()) is not None, READY_SECONDS)
+            found = told.search(forward.log.read_text())
+            assert found is not None
+            yield int(found[1])
+        finally:
+            forward.kill()
 
     def log_of(self, pod: dict[str, Any]) -> str:
         """`kubectl logs`."""
@@ -169,7 +193,7 @@ class Site:
 
     def keep_logs(self) -> Path:
         """Copy what is to be read after a failure to a folder that stays."""
-        kept = Path(tempfile.mkdtemp(prefix="nicfleet-e2e-logs-"))
+        kept = Path(tempfile.mkdtemp(prefix="nicfleet-e2e-logs-", dir=self.folder.parent))
         for pattern in _KEPT:
             for path in self.folder.glob(pattern):
                 target = kept / path.relative_to(self.folder)

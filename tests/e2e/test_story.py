@@ -8,7 +8,11 @@ names of all of them and runs nothing, and the test plays what the driver's woul
 import json
 import platform
 import shutil
-from collections.abc import Mapping, Sequence
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,8 +23,8 @@ from tests.e2e.images import OURS, STAND_IN, TAG
 from tests.e2e.network import netns_of
 from tests.e2e.node import eventually
 from tests.e2e.recorded import PORT
-from tests.e2e.site import NAMESPACE, READY_SECONDS, REAL, RECORDED, RELEASE, Site, is_ready, log, records
-from tests.e2e.watcher import LabelWatch
+from tests.e2e.site import NAMESPACE, READY_SECONDS, REAL, RECORDED, RELEASE, Site, is_ready, log, records, uid
+from tests.e2e.watcher import LabelWatch, lacking, told
 from tests.images.store import REPOSITORY
 from tests.integration.cni_runtime import Attachment, Netns, netns
 
@@ -30,6 +34,12 @@ VALUES: Final[Mapping[str, Any]] = {
     "operator": {"tag": TAG, "driverImagePollMinutes": 0},
     "agent": {"tag": TAG},
 }
+NEXT_VALUES: Final[Mapping[str, Any]] = {
+    "operator": {"driverImagePollMinutes": 0, "useDTK": False},
+    "agent": {"logLevel": "debug", "resources": {"requests": {"memory": "72Mi"}}},
+}
+"""The tags are left to the chart then."""
+NEXT_GRACE: Final = 12
 REGISTRY: Final = "nvcr.io/nvidia/mellanox"
 RELEASED: Final = "network-operator-v26.4.0"
 DRIVER: Final = "doca3.4.0-26.04-0.8.6.0-0"
@@ -59,7 +69,9 @@ NEXT_BOOT: Final = "5c0a7f4e-1f2d-4c3b-9a68-7d1e2f3a4b5c"
 
 def test_install(site: Site, tmp_path: Path) -> None:
     """Real pods of both images come to be ready under both kubelets."""
-    said = site.helm("install", RELEASE, str(CHART), "--create-namespace", "--wait", "--timeout=5m", *_values(tmp_path))
+    said = site.helm(
+        "install", RELEASE, str(CHART), "--create-namespace", "--wait", "--timeout=5m", *_values(tmp_path, VALUES)
+    )
     log.info("helm install --wait:\n%s", said)
     # Helm waits for all but as many agents as may be unavailable during an update.
     eventually(lambda: all(_agents_ready(site)), READY_SECONDS, "an agent, ready, on each node")
@@ -99,7 +111,7 @@ def test_policy_becomes_ready(site: Site) -> None:
         node.tag(STAND_IN, *COMPONENTS)
     log.info("one image of busybox stands in for %s", ", ".join(COMPONENTS))
     site.plane.apply(_policy())
-    eventually(lambda: _driver_pod(site) != {}, READY_SECONDS, f"a running driver pod\n{site.pods()}")
+    eventually(lambda: _driver_pod(site) != {}, READY_SECONDS, lambda: f"a running driver pod\n{site.pods()}")
     assert not is_ready(_driver_pod(site))
     assert _policy_state(site) == "notReady"
     log.info("before the driver is loaded, the policy says: %s", _why(site))
@@ -153,17 +165,51 @@ def test_logs_of_the_agents_tell_what_they_saw(site: Site) -> None:
         text = site.log_of(site.agent(node))
         log.info("kubectl logs of the agent on node %s:\n%s", node, text)
         assert any(record["message"] == "coordinator connected" for record in records(text))
-        live = {record["live"] for record in records(text) if record["message"] == "agent started"}
-        assert live == {node == REAL}
+        (started,) = (record for record in records(text) if record["message"] == "agent started")
+        assert started["live"] == (node == REAL)
+        sys_bus = site.host.root / "sys/bus" if node == RECORDED else Path("/sys/bus")
+        assert started["pci_functions"] == len(list(sys_bus.glob("pci/devices/*")))
+        found = [record for record in records(text) if record["message"] in {"device added", "GPU added"}]
+        assert (found == []) == ("no device of NVIDIA found" in text)
         if node == RECORDED:
+            assert [record["model"] for record in found] == ["ConnectX-5"] * 2
             assert "mlx5_core" in text
+
+
+def test_must_gather(site: Site, tmp_path: Path) -> None:
+    """The bundle of this cluster, as docs/how-to/must-gather.md has it: complete, and no token is in it."""
+    token = site.plane.kubectl("create", "token", "default", f"--namespace={NAMESPACE}").strip()
+    site.plane.kubectl("create", "configmap", "careless", f"--namespace={NAMESPACE}", f"--from-literal=note={token}")
+    ca_file = tmp_path / "ca.crt"
+    ca_file.write_text(site.plane.get("configmap", "nicfleet-ca", f"--namespace={NAMESPACE}")["data"]["ca.crt"])
+    command: list[str | Path] = [sys.executable, "-m", "cli", "must-gather", f"--kubeconfig={site.plane.kubeconfig}"]
+    leader = site.leader()
+    with site.forwarded(leader, names.COORDINATOR_PORT) as port:
+        command += [f"--coordinator=127.0.0.1:{port}", f"--ca-file={ca_file}", f"--output-dir={tmp_path}"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=READY_SECONDS)
+    (archive,) = tmp_path.glob("nicfleet-must-gather-*")
+    files = _unpacked(archive)
+    log.info("nicfleet must-gather: %s%s", done.stdout, done.stderr)
+    log.info("%d files:\n%s", len(files), "\n".join(f"  {len(text):>7} {path}" for path, text in sorted(files.items())))
+    assert (done.returncode, files["errors.txt"]) == (0, "")
+    assert [path for path, text in files.items() if "eyJ" in text] == []
+    assert "[REDACTED]" in files[f"objects/{NAMESPACE}/configmaps/careless.yaml"]
+    assert "state: ready" in files[f"policies/nicclusterpolicies/{names.POLICY_NAME}.yaml"]
+    for node in site.nodes:
+        assert "coordinator connected" in files[f"pods/{site.agent(node)['metadata']['name']}/agent.log"]
+        assert json.loads(files[f"inventories/{node}.json"])["node"]["name"] == node
+    assert "leader" in files[f"pods/{leader['metadata']['name']}/coordinator.log"]
+    # The driver's container answers on one node; on the other, which has none, the agent's, of this machine.
+    assert "mlx5_core" in files[f"driver/{RECORDED}/lsmod.txt"]
+    assert platform.release() in files[f"driver/{REAL}/kernel.txt"]
+    log.info("what the driver's container answered:\n%s", files[f"driver/{RECORDED}/status.txt"])
+    log.info("what the agent's container answered:\n%s", files[f"driver/{REAL}/status.txt"])
+    site.plane.kubectl("delete", "configmap", "careless", f"--namespace={NAMESPACE}")
 
 
 def test_labels_stay(site: Site, tmp_path: Path) -> None:
     """While the agent's pod is killed, then the coordinator's, and while the host comes up with another boot id."""
-    before = _ours(site.labels(RECORDED))
-    with LabelWatch(site.plane, tmp_path / "watch") as watch:
-        eventually(lambda: watch.seen(RECORDED) != [], READY_SECONDS, "the first event of the watch")
+    with _labels_kept(site, tmp_path / "watch"):
         _kill(site, site.agent(RECORDED), "agent", RECORDED)
         connected = _connections(site)
         _kill(site, site.leader(), "coordinator", count=len(site.pods_of("coordinator")))
@@ -183,34 +229,41 @@ def test_labels_stay(site: Site, tmp_path: Path) -> None:
             "the kubelet's word of the new boot id",
         )
         _wait_ready(site)
-        seen = watch.seen(RECORDED)
-    assert all(before.keys() <= labels.keys() for labels in seen), "a label was removed"
-    assert _ours(site.labels(RECORDED)) == before
-    log.info("%d events of the recorded Node, in none of them a label was missing", len(seen))
 
 
 def test_upgrade(site: Site, tmp_path: Path) -> None:
-    """To a chart of another version, with other values: labels and what the policy made stay."""
-    before = _ours(site.labels(RECORDED))
-    made = _made(site)
+    """To a chart of another version, with other images, templates and values: all pods are new, and nothing else is."""
+    made, driver = _made(site), _driver_pod(site)
     agents = {node: site.agent(node) for node in site.nodes}
-    chart = tmp_path / "chart"
-    shutil.copytree(CHART, chart)
-    text = yaml.safe_load((chart / "Chart.yaml").read_text())
-    (chart / "Chart.yaml").write_text(yaml.safe_dump(text | {"version": "0.1.1"}))
-    with LabelWatch(site.plane, tmp_path / "watch") as watch:
-        changed = ["--set=agent.logLevel=debug", "--set=operator.logLevel=debug"]
-        said = site.helm("upgrade", RELEASE, str(chart), "--wait", "--timeout=5m", *_values(tmp_path), *changed)
+    coordinators = site.pods_of("coordinator")
+    for real in site.nodes.values():
+        for name in OURS.values():
+            real.tag(name, f"{name}-next")
+    with _labels_kept(site, tmp_path / "watch"):
+        chart = _next_chart(tmp_path / "chart")
+        said = site.helm("upgrade", RELEASE, str(chart), "--wait", "--timeout=5m", *_values(tmp_path, NEXT_VALUES))
         log.info("helm upgrade --wait:\n%s", said)
         for node, pod in agents.items():
             site.wait_replaced(pod, "agent", node)
+        for pod in coordinators:
+            site.wait_replaced(pod, "coordinator", count=len(coordinators))
         _wait_ready(site)
-        seen = watch.seen(RECORDED)
-    assert all(before.keys() <= labels.keys() for labels in seen), "a label was removed"
-    assert _ours(site.labels(RECORDED)) == before
-    assert _made(site) == made
-    assert "nicfleet-0.1.1" in site.helm("list")
     log.info("pods after the upgrade:\n%s", site.pods())
+    for node in site.nodes:
+        spec = site.agent(node)["spec"]
+        assert spec["terminationGracePeriodSeconds"] == NEXT_GRACE
+        assert spec["containers"][0]["image"] == f"{OURS['agent']}-next"
+        assert spec["containers"][0]["resources"]["requests"]["memory"] == "72Mi"
+        assert _env(spec)["NICFLEET_LOG_LEVEL"] == "debug"
+    for pod in site.pods_of("coordinator"):
+        assert pod["spec"]["containers"][0]["image"] == f"{OURS['coordinator']}-next"
+        assert _env(pod["spec"])["USE_DTK"] == "false"
+    assert _names(site, "configmaps", NAMESPACE).count("configmap/added-by-the-next-chart") == 1
+    assert _made(site) == made
+    assert uid(_driver_pod(site)) == uid(driver)
+    listed = site.helm("list")
+    log.info("helm list:\n%s", listed)
+    assert "nicfleet-0.1.1" in listed
 
 
 def test_uninstall(site: Site) -> None:
@@ -240,10 +293,55 @@ def _agents_ready(site: Site) -> list[bool]:
     return [agent != {} and is_ready(agent) for agent in agents]
 
 
-def _values(folder: Path) -> Sequence[str]:
+def _values(folder: Path, values: Mapping[str, Any]) -> Sequence[str]:
     file = folder / "values.json"
-    file.write_text(json.dumps(VALUES))
+    file.write_text(json.dumps(values))
     return ["--values", str(file)]
+
+
+def _next_chart(folder: Path) -> Path:
+    """This chart as its next version might be: of another appVersion, with a changed template and a new one."""
+    shutil.copytree(CHART, folder)
+    description = yaml.safe_load((folder / "Chart.yaml").read_text())
+    (folder / "Chart.yaml").write_text(yaml.safe_dump(description | {"version": "0.1.1", "appVersion": f"{TAG}-next"}))
+    daemonset = folder / "templates/agent/daemonset.yaml"
+    before, after = "terminationGracePeriodSeconds: 10\n", f"terminationGracePeriodSeconds: {NEXT_GRACE}\n"
+    text = daemonset.read_text()
+    assert before in text
+    daemonset.write_text(text.replace(before, after))
+    added = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "added-by-the-next-chart"}}
+    (folder / "templates/added.yaml").write_text(yaml.safe_dump(added))
+    return folder
+
+
+@contextmanager
+def _labels_kept(site: Site, folder: Path) -> Iterator[None]:
+    """Within, no event of a Node lacks a label of ours that it has before; in the end they are the same."""
+    before = {node: _ours(site.labels(node)) for node in site.nodes}
+    with LabelWatch(site.plane, folder) as watch:
+        yield
+        seen = {node: watch.seen(node) for node in site.nodes}
+    for node, events in seen.items():
+        log.info("%d events of Node %s, by resourceVersion:\n%s", len(events), node, told(events))
+        assert events
+        assert lacking(events, before[node]) == []
+        assert events[-1].ours == before[node]
+        assert _ours(site.labels(node)) == before[node]
+
+
+def _env(spec: Mapping[str, Any]) -> dict[str, str]:
+    """Variables of a pod's first container that have a value."""
+    return {each["name"]: each["value"] for each in spec["containers"][0]["env"] if "value" in each}
+
+
+def _unpacked(archive: Path) -> dict[str, str]:
+    """Contents by path below the archive's folder."""
+    with tarfile.open(archive) as tar:
+        return {
+            member.name.partition("/")[2]: content.read().decode()
+            for member in tar
+            if (content := tar.extractfile(member)) is not None
+        }
 
 
 def _policy() -> dict[str, Any]:

@@ -59,8 +59,10 @@ class Image:
 class Store:
     """buildah with a folder of its own, in the way that needs least of a machine."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, within: Sequence[str] = ()) -> None:
+        """`within`: a command that runs the one that follows it."""
         self.folder = folder
+        self._within = within
         self.wheels = folder / "wheels"
         self._pip_conf = folder / "pip.conf"
         self._pip_conf.write_text("[global]\nno-index = true\nfind-links = /wheels\n")
@@ -80,12 +82,12 @@ class Store:
 
     def buildah(self, *arguments: str) -> str:
         """Run buildah; gives what it says."""
-        return _output(["buildah", *arguments], self._environment)
+        return _output([*self._within, "buildah", *arguments], self._environment)
 
     def make(self, context: Path, *words: str) -> "subprocess.CompletedProcess[str]":
         """Run make as a user types it, with what this machine needs in IMAGE_BUILD_OPTS."""
         options = f"--quiet --volume {self.wheels}:/wheels:ro --secret id=pip.conf,src={self._pip_conf}"
-        command = ["make", "--silent", *words, f"IMAGE_BUILD_OPTS={options}"]
+        command = [*self._within, "make", "--silent", *words, f"IMAGE_BUILD_OPTS={options}"]
         return subprocess.run(
             command,
             cwd=context,
