@@ -1,6 +1,8 @@
 """What the bundle asks of the API server: the CLI's own client, and what only a bundle needs."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import quote, urlencode
@@ -14,12 +16,13 @@ from coordinator.kube.client import Kube, Source
 from coordinator.kube.errors import error_of, unreachable
 from coordinator.kube.objects import POD, SECRET, Resource
 from coordinator.kube.session import Session
-from coordinator.kube.transport import JSON, Call, Transport
+from coordinator.kube.transport import Call, Transport
 
 PROGRAM: Final = "nicfleet"
 _TABLE: Final = "application/json;as=Table;g=meta.k8s.io;v=v1"
 _ANY: Final = "*/*"
-_MOST_PRINTED: Final = 4 << 20
+_FAREWELL: Final = 1.0
+"""Seconds for a websocket to be closed: its own limit is as long as all that is to let go has in the end."""
 
 
 class Api:
@@ -68,10 +71,17 @@ class Api:
         columns = [each["name"].lower() for each in table["columnDefinitions"]]
         return [dict(zip(columns, row["cells"], strict=False)) for row in table["rows"] or ()]
 
-    async def through(self, namespace: str, pod: str, port: int, path: str) -> str:
-        """What a pod answers on HTTP, asked by the API server."""
+    async def through(self, namespace: str, pod: str, port: int, path: str, most_bytes: int) -> str:
+        """What a pod answers on HTTP, asked by the API server; at most so much of it."""
         url = f"{POD.path(namespace, '')}/{quote(f'{pod}:{port}', safe='')}/proxy{path}"
-        return (await self._get(f"{path} of Pod {namespace}/{pod}", url, _ANY)).decode(errors="replace")
+        call = Call("read", f"{path} of Pod {namespace}/{pod}", "GET", url, accept=_ANY)
+        body = bytearray()
+        async with self._transport.stream(call) as stream:
+            async for chunk in stream.iter_any():
+                body += chunk[: most_bytes - len(body)]
+                if len(body) >= most_bytes:
+                    break
+        return body.decode(errors="replace")
 
     async def log(self, namespace: str, pod: str, query: Mapping[str, str | int], tail: LogTail) -> None:
         """Feed a container's log to `tail`, which has what came also when this ends early."""
@@ -87,7 +97,7 @@ class Api:
         target = f"commands in {container} of Pod {namespace}/{pod}"
         path = f"{POD.path(namespace, pod, 'exec')}?{urlencode(query)}"
         try:
-            async with await self._session.websocket(path, frames.PROTOCOL) as socket:
+            async with self._websocket(path) as socket:
                 async for message in socket:
                     if message.type is aiohttp.WSMsgType.BINARY:
                         output.take(message.data)
@@ -98,5 +108,15 @@ class Api:
         except (aiohttp.ClientError, OSError) as error:
             raise unreachable("run", target, str(error)) from error
 
-    async def _get(self, target: str, path: str, accept: str = JSON) -> bytes:
-        return await self._transport.call(Call("read", target, "GET", path, accept=accept))
+    @asynccontextmanager
+    async def _websocket(self, path: str) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+        socket = await self._session.websocket(path, frames.PROTOCOL)
+        try:
+            yield socket
+        finally:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_FAREWELL):
+                    await socket.close()
+
+    async def _get(self, target: str, path: str) -> bytes:
+        return await self._transport.call(Call("read", target, "GET", path))

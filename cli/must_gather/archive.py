@@ -46,11 +46,14 @@ class Archive:
         self._gzip = gzip.GzipFile("", "wb", fileobj=self._file, mtime=self._now)
         self._tar = tarfile.open(fileobj=self._gzip, mode="w|")  # noqa: SIM115  # until finish
         self._paths: set[str] = set()
+        self._ended = False
 
     def add(self, path: str, content: str | bytes) -> None:
-        """Add a file. One whose path is taken gets another."""
+        """Add a file. One whose path is taken gets another; one that comes after the end is not added."""
+        if self._ended:
+            return  # somebody was late; what is missing is told already
         body = content.encode(errors="replace") if isinstance(content, str) else content
-        path = self._free(_UNSAFE.sub("_", path))
+        path = self._free(_safe(path))
         member = tarfile.TarInfo(f"{self._name}/{path}")
         member.size, member.mtime, member.mode = len(body), int(self._now), _MODE
         try:
@@ -63,6 +66,7 @@ class Archive:
 
     def finish(self) -> str:
         """Close it under its name; returns its SHA-256."""
+        self._ended = True
         try:
             self._tar.close()
             self._gzip.close()
@@ -74,8 +78,10 @@ class Archive:
 
     def discard(self) -> None:
         """Leave nothing behind."""
-        with suppress(OSError):  # what it still had to write is not wanted
-            self._file.close()
+        self._ended = True
+        for part in (self._tar, self._gzip, self._file):
+            with suppress(OSError):  # what it still had to write is not wanted
+                part.close()
         self._part.unlink(missing_ok=True)
 
     def _free(self, path: str) -> str:
@@ -86,6 +92,12 @@ class Archive:
             free = f"{stem}-{count}{dot}{ending}" if dot else f"{path}-{count}"
         self._paths.add(free)
         return free
+
+
+def _safe(path: str) -> str:
+    """A path that stays below the folder into which it is unpacked, and looks the same on each system."""
+    parts = _UNSAFE.sub("_", path).split("/")
+    return "/".join(part if part.strip(".") else "_" * max(1, len(part)) for part in parts)
 
 
 def _cannot_write(path: Path, error: OSError) -> CannotWrite:

@@ -30,7 +30,7 @@ from cli.must_gather.fleet import FleetReader
 from cli.must_gather.frames import Output
 from cli.must_gather.jobs import CUT_SHORT, ITEM_SECONDS, Job, why, work
 from cli.must_gather.logs import LogTail
-from cli.must_gather.redaction import LineRedactor, redact
+from cli.must_gather.redaction import redact, redact_text
 from coordinator.kube.errors import KubeError, NotFound
 from coordinator.kube.objects import EVENT, NODE, POD, Resource
 from nicfleet.names import API_GROUP, COORDINATOR_HTTP_PORT
@@ -63,12 +63,14 @@ class Collector:
         self._archive = archive
         self._digest = digest
         self._wanted = wanted
+        self._cited: set[str] = set()
+        """Names of the ConfigMaps that policies take configuration from."""
 
     async def run(self) -> None:
         """All of it. Raises CannotWrite; what else fails is in the digest, also when this is cancelled."""
         stages: list[tuple[str, Callable[[], Iterable[Job]]]] = [
             ("objects", self._objects),
-            ("pods and the fleet", self._survey),
+            ("ConfigMaps, pods and the fleet", self._survey),
             ("nodes", self._nodes),
             ("logs, inventories and diagnostics", self._details),
         ]
@@ -123,6 +125,7 @@ class Collector:
                 clean = self._save(f"{folder}/{resource.plural}/{body['metadata']['name']}.yaml", body)
                 if resource.group == API_GROUP:
                     self._digest.policies.append(policy_fact(clean))
+                    self._cited |= scope.cited(body)
         except NotFound as error:
             if not error.kind_unknown:
                 raise
@@ -161,9 +164,16 @@ class Collector:
     # What decides on the details.
 
     def _survey(self) -> Iterator[Job]:
+        yield Job(f"configmaps in {self._wanted.namespace}", self._config_maps)
         yield Job(f"pods in {self._wanted.namespace}", self._pods)
         if self._fleet is not None:
             yield Job("FleetView of the coordinator", partial(self._agents, self._fleet))
+
+    async def _config_maps(self) -> None:
+        namespace = self._wanted.namespace
+        async for body in self._each(scope.CONFIG_MAP, namespace):
+            told = body if scope.is_told_in_full(body, self._cited) else scope.without_values(body)
+            self._save(f"objects/{namespace}/{scope.CONFIG_MAP.plural}/{body['metadata']['name']}.yaml", told)
 
     async def _pods(self) -> None:
         count = 0
@@ -247,8 +257,8 @@ class Collector:
                 yield Job(f"inventory of {node}", partial(self._inventory, self._fleet, node))
 
     async def _http(self, pod: PodFact, path: str) -> None:
-        body = await self._api.through(self._wanted.namespace, pod.name, COORDINATOR_HTTP_PORT, path)
-        self._archive.add(f"coordinator/{pod.name}{path}.txt", _clean_lines(body))
+        body = await self._api.through(self._wanted.namespace, pod.name, COORDINATOR_HTTP_PORT, path, _MOST_PRINTED)
+        self._archive.add(f"coordinator/{pod.name}{path}.txt", redact_text(body))
 
     async def _verdict(self, fleet: FleetReader, kind: str, name: str) -> None:
         self._save_json(f"fleet/policies/{kind}-{name}.json", await fleet.policy(kind, name))
@@ -296,10 +306,10 @@ class Collector:
         finally:
             found = diagnostics.outcomes(commands, marker, output.text, broken)
             self._digest.saw_diagnostics(node, found)
-            self._archive.add(f"driver/{node}/status.txt", _clean_lines(diagnostics.table(found)))
+            self._archive.add(f"driver/{node}/status.txt", redact_text(diagnostics.table(found)))
             for each in found:
                 if each.output:
-                    self._archive.add(f"driver/{node}/{each.name}.txt", _clean_lines(each.output))
+                    self._archive.add(f"driver/{node}/{each.name}.txt", redact_text(f"{each.output}\n"))
 
     # How it is written.
 
@@ -318,8 +328,3 @@ class Collector:
 
     def _save_json(self, path: str, body: Mapping[str, Any]) -> None:
         self._archive.add(path, json.dumps(redact(body), indent=2, ensure_ascii=False) + "\n")
-
-
-def _clean_lines(text: str) -> str:
-    clean = LineRedactor()
-    return "".join(f"{clean(line)}\n" for line in text.splitlines())

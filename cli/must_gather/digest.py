@@ -49,6 +49,8 @@ class Digest:
     notes: list[str] = field(default_factory=list)
     done: int = 0
     """Things that were had."""
+    under_way: dict[int, str] = field(default_factory=dict)
+    """Names of jobs that have begun and not ended."""
     _events: list[EventFact] = field(default_factory=list)
 
     @property

@@ -49,6 +49,7 @@ def why(error: KubeError) -> str:
 
 
 async def _attempt(job: Job, digest: Digest, item_seconds: float) -> None:
+    digest.under_way[id(job)] = job.name
     try:
         async with asyncio.timeout(item_seconds):
             await job.run()
@@ -66,3 +67,5 @@ async def _attempt(job: Job, digest: Digest, item_seconds: float) -> None:
         digest.failed(job.name, str(error))
     except Exception as error:  # an object of a shape that nobody foresaw must not cost all others
         digest.failed(job.name, f"{type(error).__name__}: {error}")
+    finally:
+        del digest.under_way[id(job)]

@@ -1,9 +1,9 @@
-"""A log as it comes in, line by line, without secrets and within bounds. Pure."""
+"""A log as it comes in, within bounds, and without secrets when it is taken out. Pure."""
 
 from collections import deque
 from typing import Final
 
-from cli.must_gather.redaction import LineRedactor
+from cli.must_gather.redaction import redact_text
 
 MOST_BYTES: Final = 4 << 20
 """Kept of one log. The kubelet could be given this bound too, but would then leave out the newest lines."""
@@ -17,7 +17,6 @@ class LogTail:
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self._most = most_bytes
-        self._redact = LineRedactor()
         self._lines: deque[str] = deque()
         self._kept = 0
         self._left_out = 0
@@ -31,11 +30,11 @@ class LogTail:
         self._extend(rest)
 
     def text(self) -> str:
-        """Ends what was fed."""
+        """Ends what was fed. It is cleaned as a whole: a private key is known by its end if its beginning is gone."""
         if self._open:
             self._end(b"")
         note = f"[{self._left_out} earlier lines left out]\n" if self._left_out else ""
-        return note + "".join(f"{line}\n" for line in self._lines)
+        return note + redact_text("".join(f"{line}\n" for line in self._lines))
 
     def _extend(self, data: bytes) -> None:
         room = LONGEST_LINE - len(self._open)
@@ -44,7 +43,7 @@ class LogTail:
 
     def _end(self, data: bytes) -> None:
         self._extend(data)
-        line = self._redact(self._open.decode(errors="replace").rstrip("\r"))
+        line = self._open.decode(errors="replace").rstrip("\r")
         if self._too_long:
             line += _CUT
         self._open, self._too_long = b"", False

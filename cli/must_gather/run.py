@@ -216,6 +216,8 @@ async def _within(collecting: Coroutine[Any, Any, None], seconds: float, digest:
 
 
 def _finish(archive: Archive, digest: Digest) -> Bundle:
+    for name in digest.under_way.values():  # jobs that did not let go: what they still bring is not added
+        digest.failed(name, "still under way at the end")
     verdict = summary.verdict(digest)
     nothing, partial = digest.done == 0, bool(digest.failures)
     exit_code = Exit.NOTHING if nothing else Exit.PARTIAL if partial else Exit.COMPLETE

@@ -4,7 +4,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from pydantic import ValidationError
+
+from cli.plan.outlook import config_maps
 from coordinator.kube.objects import DEPLOYABLE, Resource
+from coordinator.objects.served import ServedPolicy
+from coordinator.policy import NicClusterPolicy, NicNodePolicy
 from nicfleet.names import STATE_LABEL
 
 Body = Mapping[str, Any]
@@ -14,6 +19,7 @@ NAME: Final = "app.kubernetes.io/name"
 PRODUCT: Final = "nicfleet"
 
 CRD: Final = next(each for each in DEPLOYABLE if each.kind == "CustomResourceDefinition")
+CONFIG_MAP: Final = next(each for each in DEPLOYABLE if each.kind == "ConfigMap")
 CLUSTER_ROLE: Final = next(each for each in DEPLOYABLE if each.kind == "ClusterRole")
 CLUSTER_ROLE_BINDING: Final = next(each for each in DEPLOYABLE if each.kind == "ClusterRoleBinding")
 
@@ -56,6 +62,11 @@ _GROUPS: Final = frozenset(
 _TOO_MANY: Final = frozenset({"nodefeatures", "overlappingrangeipreservations"})
 """Plurals of which a large cluster has more than anybody reads."""
 
+_POLICIES: Final[Mapping[str, type[NicClusterPolicy | NicNodePolicy]]] = {
+    "NicClusterPolicy": NicClusterPolicy,
+    "NicNodePolicy": NicNodePolicy,
+}
+
 _KEPT_OF_NODE: Final = {
     "metadata": ("name", "uid", "creationTimestamp", "deletionTimestamp", "labels", "annotations"),
     "spec": ("taints", "unschedulable", "providerID"),
@@ -80,12 +91,15 @@ class Listing:
 
 
 def listings(namespace: str) -> tuple[Listing, ...]:
-    """What is listed whatever the cluster has; kinds of CRDs are found by their CRDs."""
+    """What is listed whatever the cluster has; kinds of CRDs are found by their CRDs.
+
+    The namespace's ConfigMaps are not here: policies say which of them count.
+    """
     builtin = [each for each in DEPLOYABLE if not each.optional]
     inside = [each for each in builtin if each.namespaced]
     marked = [each for each in builtin if not each.namespaced and each not in (CRD, *_WEBHOOKS, *_ROLES)]
     return (
-        *(Listing(each, namespace) for each in (*inside, *_ALSO_IN_THE_NAMESPACE)),
+        *(Listing(each, namespace) for each in (*inside, *_ALSO_IN_THE_NAMESPACE) if each != CONFIG_MAP),
         *(Listing(each, label_selector=STATE_LABEL, elsewhere_than=namespace) for each in inside),
         *(Listing(each, label_selector=STATE_LABEL) for each in marked),
         *(Listing(each) for each in _WEBHOOKS),
@@ -124,6 +138,32 @@ def is_ours(binding: Body, namespace: str) -> bool:
 def is_role_of_ours(role: Body, bound: Iterable[str]) -> bool:
     """Whether a ClusterRole carries a label of ours or is bound to an account of ours."""
     return _is_marked(role) or role["metadata"]["name"] in bound
+
+
+def cited(body: Body) -> set[str]:
+    """Names of the ConfigMaps that a policy takes configuration from: what its states would read."""
+    model = _POLICIES.get(body.get("kind", ""))
+    if model is None:
+        return set()
+    try:
+        return config_maps([ServedPolicy.of(model.model_validate(body))])
+    except ValidationError:
+        return set()
+
+
+def is_told_in_full(config_map: Body, cited: Iterable[str]) -> bool:
+    """Whether values are told too: of what nicfleet or a state made, and of what a policy cites by name."""
+    return _is_marked(config_map) or config_map["metadata"]["name"] in cited
+
+
+def without_values(config_map: Body) -> dict[str, Any]:
+    """Whatever others keep in a ConfigMap, such as a release of Helm's, is nobody's business: only how much it is."""
+    kept = {
+        part: {name: f"[{len(str(value))} characters left out]" for name, value in config_map[part].items()}
+        for part in ("data", "binaryData")
+        if config_map.get(part)
+    }
+    return {**config_map, **kept}
 
 
 def slim(body: Body) -> dict[str, Any]:

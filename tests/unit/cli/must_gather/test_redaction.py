@@ -1,22 +1,29 @@
-"""What is replaced before it is written, and what is not: by table, and that no secret survives anywhere."""
+"""What is replaced before it is written, and what is not, by table. In general: test_no_secret_is_written."""
 
 import base64
+import gzip
+import hashlib
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-import yaml
-from hypothesis import given
-from hypothesis import strategies as st
 
-from cli.must_gather.redaction import MASK, LineRedactor, redact, redact_text
+from cli.must_gather.redaction import LEFT_OUT, MASK, redact, redact_text
 
 # Put together here, so that no scanner of this repository takes them for real.
 JWT = "eyJhbGciOiJSUzI1NiIs." + "eyJpc3MiOiJrdWJlcm5ldGVz.c2lnbmF0dXJl"
 BEGIN, END = "-----BEGIN RSA PRIVATE " + "KEY-----", "-----END RSA PRIVATE " + "KEY-----"
 KEY = f"{BEGIN}\nMIIEowIBAAKCAQEA\nq83vEjRWeJ\n{END}"
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
+
+HASH = base64.b64encode(hashlib.sha256(b"x").digest()).decode()
+DOCKER = base64.b64encode(json.dumps({"auths": {"nvcr.io": {"auth": "dTpw"}}}).encode()).decode()
+HARMLESS = base64.b64encode(b"mode: ib, ports: 2, driver: 24.10").decode()
+
+
+def packed(text: str) -> str:
+    return base64.b64encode(gzip.compress(text.encode())).decode()
 
 
 @pytest.mark.parametrize(
@@ -27,7 +34,7 @@ LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
         pytest.param("Basic authentication is off", "Basic authentication is off", id="not-the-word-basic"),
         pytest.param(f"token of kubelet {JWT}, refused", f"token of kubelet {MASK}, refused", id="a-jwt"),
         pytest.param(f"x{JWT}", f"x{MASK}", id="a-jwt-behind-a-letter"),
-        pytest.param(f"key\n{KEY}\nend", f"key\n{MASK}\nend", id="a-private-key"),
+        pytest.param(f"key\n{KEY}\nend", f"key\n{MASK}\n{MASK}\n{MASK}\n{MASK}\nend", id="a-private-key"),
         pytest.param(f"key {BEGIN} MIIE", f"key {MASK}", id="a-private-key-that-is-cut-off"),
         pytest.param("http://me:pw@proxy:3128/x", f"http://{MASK}@proxy:3128/x", id="a-url"),
         pytest.param("http://me:p@w@proxy:3128", f"http://{MASK}@proxy:3128", id="a-password-with-an-at"),
@@ -36,13 +43,52 @@ LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
         pytest.param("ftp://a:b@c http://d:e@f", f"ftp://{MASK}@c http://{MASK}@f", id="two-urls"),
         pytest.param("--password=abc -v", f"--password={MASK} -v", id="a-flag"),
         pytest.param('password: "a b" # mine', f"password: {MASK} # mine", id="quoted-in-yaml"),
-        pytest.param("password: |\n  abc\n  def\nuser: me", f"password: {MASK}\nuser: me", id="a-block-in-yaml"),
+        pytest.param("password: |\n  abc\n  def\nuser: me", f"password: |\n  {MASK}\nuser: me", id="a-block-in-yaml"),
+        pytest.param("password:\n  abc\nuser: me", f"password:\n  {MASK}\nuser: me", id="on-the-line-after-its-name"),
+        pytest.param("tokens:\n- a\n- b\nuser: me", f"tokens:\n{MASK}\nuser: me", id="a-list-in-yaml"),
         pytest.param("- name: API_KEY\n  value: abc", f"- name: API_KEY\n  value: {MASK}", id="a-variable-in-yaml"),
         pytest.param("NGC_API_KEY=abc", f"NGC_API_KEY={MASK}", id="a-variable-in-a-shell"),
         pytest.param("secretName: ngc", "secretName: ngc", id="the-name-of-a-secret"),
         pytest.param('secrets "ngc" not found', 'secrets "ngc" not found', id="a-secret-that-is-missing"),
         pytest.param("pull with nvapi-abcdefghijklmnop1", f"pull with {MASK}", id="a-key-of-ngc"),
         pytest.param("join abcde1.0123456789abcdef", f"join {MASK}", id="a-bootstrap-token"),
+        pytest.param("password: my dog's name", f"password: {MASK}", id="a-value-with-spaces"),
+        pytest.param("token=a b user=me", f"token={MASK}", id="with-spaces-where-a-line-begins"),
+        pytest.param("up token=a b user=me", f"up token={MASK} user=me", id="with-spaces-before-another-name"),
+        pytest.param("run --token abc -v", f"run --token {MASK} -v", id="a-flag-and-its-value-in-one-string"),
+        pytest.param("curl -u me:abc http://h", f"curl -u {MASK} http://h", id="a-user-with-a-password"),
+        pytest.param("docker run -u 1000:1000 i", "docker run -u 1000:1000 i", id="a-user-with-a-group"),
+        pytest.param("sshpass -p abc ssh h", f"sshpass -p {MASK} ssh h", id="a-password-as-a-short-flag"),
+        pytest.param("mkdir -p /run/x", "mkdir -p /run/x", id="another-short-flag"),
+        pytest.param("export PASS=abc; ./run", f"export PASS={MASK}", id="exported"),
+        pytest.param("--token $(POD_TOKEN)", "--token $(POD_TOKEN)", id="where-a-value-is-to-be-put"),
+        pytest.param("GET / Authorization: Token abc", f"GET / Authorization: {MASK}", id="another-scheme"),
+        pytest.param("-H 'Cookie: a=b; c=d' http://h", f"-H 'Cookie: {MASK}' http://h", id="a-cookie-in-quotes"),
+        pytest.param("map[Pass:abc Up:24.10]", f"map[Pass:{MASK} Up:24.10]", id="as-go-prints-maps"),
+        pytest.param("u:abc@tcp(db:3306)/x", f"u:{MASK}@tcp(db:3306)/x", id="the-source-of-a-database"),
+        pytest.param("http://h/a?n=1&sig=abc&x=2", f"http://h/a?n=1&sig={MASK}&x=2", id="a-signed-address"),
+        pytest.param("key=TOKEN value=abc", f"key=TOKEN value={MASK}", id="a-pair-in-a-line"),
+        pytest.param('"token": "abc", "up": "24.10"', f'"token": {MASK}, "up": "24.10"', id="json-that-is-cut-off"),
+        pytest.param(
+            '"m": "{\\"pw\\":\\"a\\",\\"up\\":1}"', f'"m": "{{\\"pw\\":{MASK},\\"up\\":1}}"', id="json-in-quotes"
+        ),
+        pytest.param('x Z {"token": "a"} y', f'x Z {{"token": "{MASK}"}} y', id="json-within-a-line"),
+        pytest.param(
+            '{"token": "abc", "token": ""}', f'{{"token": {MASK}, "token": ""}}', id="a-name-that-is-there-twice"
+        ),
+        pytest.param(f"no {BEGIN} in tls.key\nup\nmlx5 up", f"no {MASK} in tls.key\nup\nmlx5 up", id="talk-of-a-key"),
+        pytest.param(
+            f"{'A1b/' * 16}\nq83v==\n{END} read\nup", f"{MASK}\n{MASK}\n{MASK} read\nup", id="the-rest-of-a-key-alone"
+        ),
+        pytest.param(f"up\n{BEGIN}\n{'A1b/' * 16}\nmlx5 up", f"up\n{MASK}\n{MASK}\nmlx5 up", id="a-key-without-an-end"),
+        pytest.param("error: token: has expired", "error: token: has expired", id="what-is-wrong-with-a-token"),
+        pytest.param(
+            'volume "token" : secret "ngc" not found',
+            'volume "token" : secret "ngc" not found',
+            id="that-it-is-missing",
+        ),
+        pytest.param("authorization.go:69] ok", "authorization.go:69] ok", id="a-place-in-a-program"),
+        pytest.param("image a/b:1@sha256:" + 64 * "a", "image a/b:1@sha256:" + 64 * "a", id="an-image-with-its-digest"),
         pytest.param('{"a": "b", "token": "c"}', json.dumps({"a": "b", "token": MASK}), id="json"),
         pytest.param('{"a" : "b"}', '{"a" : "b"}', id="json-without-secrets-stays-as-it-is"),
         pytest.param("0000:3b:00.0 mlx5_0 up", "0000:3b:00.0 mlx5_0 up", id="a-line-of-a-log"),
@@ -65,7 +111,7 @@ def test_texts(text: str, expected: str) -> None:
             id="a-proxy-keeps-its-address",
         ),
         pytest.param(
-            {"name": "http_proxy", "value": "u:p@h:1"}, {"name": "http_proxy", "value": f"{MASK}@h:1"}, id="no-scheme"
+            {"name": "http_proxy", "value": "u:p@h:1"}, {"name": "http_proxy", "value": f"u:{MASK}@h:1"}, id="no-scheme"
         ),
         pytest.param(
             {"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "ngc", "key": "token"}}},
@@ -77,6 +123,52 @@ def test_texts(text: str, expected: str) -> None:
         pytest.param({"auths": {"r": {"auth": "dTpw"}}}, {"auths": {"r": {"auth": MASK}}}, id="a-docker-config"),
         pytest.param({"args": ["--token", "a", "-v"]}, {"args": ["--token", MASK, "-v"]}, id="a-flag-and-its-value"),
         pytest.param({"imagePullSecrets": ["ngc"]}, {"imagePullSecrets": ["ngc"]}, id="names-of-pull-secrets"),
+        pytest.param(
+            {"secrets": [{"name": "ngc"}]}, {"secrets": [{"name": "ngc"}]}, id="names-of-an-account's-secrets"
+        ),
+        pytest.param(
+            {"secret": {"secretName": "ngc", "items": [{"key": "a", "path": "b"}]}},
+            {"secret": {"secretName": "ngc", "items": [{"key": "a", "path": "b"}]}},
+            id="a-volume",
+        ),
+        pytest.param(
+            {"credentials": {"user": "a", "more": ["b", {"key": "c"}]}, "on": 1},
+            {"credentials": {"user": MASK, "more": [MASK, {"key": MASK}]}, "on": 1},
+            id="whatever-is-below-a-secret's-name",
+        ),
+        pytest.param({"key": "TOKEN", "value": "a"}, {"key": "TOKEN", "value": MASK}, id="a-pair-of-key-and-value"),
+        pytest.param(
+            {"httpHeaders": [{"name": "X-Any", "value": "a"}]},
+            {"httpHeaders": [{"name": "X-Any", "value": MASK}]},
+            id="headers-of-a-probe",
+        ),
+        pytest.param(
+            {
+                "env": [
+                    {"name": "NOTE", "value": "a"},
+                    {"name": "LOG_LEVEL", "value": "a"},
+                    {"name": "N", "value": "12"},
+                ]
+            },
+            {
+                "env": [
+                    {"name": "NOTE", "value": LEFT_OUT},
+                    {"name": "LOG_LEVEL", "value": "a"},
+                    {"name": "N", "value": "12"},
+                ]
+            },
+            id="variables-that-are-known-and-one-that-is-not",
+        ),
+        pytest.param({"env": ["NOTE=a", "PW=1"]}, {"env": [f"NOTE={LEFT_OUT}", f"PW={MASK}"]}, id="variables-as-texts"),
+        pytest.param(
+            {"nvconfig": [{"name": "A", "value": "b"}]}, {"nvconfig": [{"name": "A", "value": "b"}]}, id="pairs"
+        ),
+        pytest.param({"config-hash": HASH}, {"config-hash": HASH}, id="a-hash-that-looks-random"),
+        pytest.param({"x": HASH}, {"x": MASK}, id="what-looks-random"),
+        pytest.param({"x": packed("a")}, {"x": MASK}, id="what-is-compressed"),
+        pytest.param({"x": "a: |\n  " + packed("a" * 9)}, {"x": "a: |\n  " + MASK}, id="what-is-compressed-within"),
+        pytest.param({"x": DOCKER}, {"x": MASK}, id="a-docker-config-in-base64"),
+        pytest.param({"x": HARMLESS}, {"x": HARMLESS}, id="harmless-text-in-base64"),
         pytest.param({"ufmSecret": "ufm"}, {"ufmSecret": "ufm"}, id="the-name-in-a-policy"),
         pytest.param({"key": "a", "effect": "NoExecute"}, {"key": "a", "effect": "NoExecute"}, id="a-taint"),
         pytest.param({"automountServiceAccountToken": False}, {"automountServiceAccountToken": False}, id="a-switch"),
@@ -87,8 +179,8 @@ def test_texts(text: str, expected: str) -> None:
             id="a-secret-that-came-along",
         ),
         pytest.param(
-            {"annotations": {LAST_APPLIED: json.dumps({"env": [{"name": "TOKEN", "value": "a"}]})}},
-            {"annotations": {LAST_APPLIED: json.dumps({"env": [{"name": "TOKEN", "value": MASK}]})}},
+            {"annotations": {LAST_APPLIED: '{"a": 1}', "b": '{"token": "a"}'}},
+            {"annotations": {LAST_APPLIED: LEFT_OUT, "b": json.dumps({"token": MASK})}},
             id="what-was-applied-last",
         ),
         pytest.param(
@@ -96,9 +188,7 @@ def test_texts(text: str, expected: str) -> None:
             {"data": {"tls.key": MASK, "id_rsa": MASK, "config.json": '{"resourceName": "b"}'}},
             id="a-config-map",
         ),
-        pytest.param(
-            {"binaryData": {"a": "AAAA"}}, {"binaryData": {"a": "[4 characters of base64 left out]"}}, id="binary-data"
-        ),
+        pytest.param({"binaryData": {"a": "AAAA"}}, {"binaryData": {"a": LEFT_OUT}}, id="binary-data"),
         pytest.param(
             {"client-key-data": base64.b64encode(KEY.encode()).decode()}, {"client-key-data": MASK}, id="a-kubeconfig"
         ),
@@ -112,78 +202,3 @@ def test_texts(text: str, expected: str) -> None:
 )
 def test_objects(value: Any, expected: Any) -> None:
     assert redact(value) == expected
-
-
-def test_a_private_key_in_a_log_ends_where_it_ends() -> None:
-    clean = LineRedactor()
-    lines = [f"read {BEGIN}", "MIIEowIBAAKCAQEA", f"{END} done", "next"]
-    assert [clean(line) for line in lines] == [f"read {MASK}", MASK, f"{MASK} done", "next"]
-
-
-names = st.text("abcdefghijklmnopqrstuvwxyz.-/_", max_size=12)
-letters = st.text("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", min_size=24, max_size=40)
-secrets = letters.map(lambda text: f"Q{text}")
-prose = st.text(st.characters(exclude_characters="Q", codec="utf-8"), max_size=30)
-
-SHAPES: dict[str, Callable[[str, str], Any]] = {
-    "variable": lambda secret, _: {"name": "UFM_PASSWORD", "value": secret},
-    "key-variable": lambda secret, _: {"name": "NGC_KEY", "value": secret},
-    "field": lambda secret, _: {"accessToken": secret},
-    "flag": lambda secret, _: ["--registry-password", secret],
-    "flag-with-equals": lambda secret, _: [f"--registry-password={secret}"],
-    "jwt": lambda secret, text: f"{text} eyJhbGciOi.{secret}.{secret}",
-    "jwt-as-key": lambda secret, text: {f"eyJhbGciOi.{secret}.{secret}": text},
-    "private-key": lambda secret, text: f"{text}{BEGIN}\n{secret}\n{END}{text}",
-    "header": lambda secret, text: f"{text} Authorization: Bearer {secret}",
-    "bearer": lambda secret, text: f"{text} bearer {secret}",
-    "url": lambda secret, _: f"http://user:{secret}@proxy.example.com:3128",
-    "proxy-without-scheme": lambda secret, _: {"name": "HTTP_PROXY", "value": f"user:{secret}@proxy:3128"},
-    "secret": lambda secret, _: {"apiVersion": "v1", "kind": "Secret", "data": {"anything": secret}},
-    "docker-config": lambda secret, _: {"auths": {"nvcr.io": {"auth": secret}}},
-    "yaml": lambda secret, _: yaml.safe_dump({"a": [{"ufm": {"password": secret}}]}),
-    "yaml-variable": lambda secret, _: yaml.safe_dump({"env": [{"name": "NGC_TOKEN", "value": secret}]}),
-    "base64": lambda secret, _: base64.b64encode(f"{BEGIN}\n{secret}\n{END}\n".encode()).decode(),
-}
-
-
-@st.composite
-def hidden(draw: st.DrawFn) -> tuple[str, Any]:
-    """A secret, and an object that has it somewhere: below mappings and lists, and in texts of JSON within JSON."""
-    secret = draw(secrets)
-    value = SHAPES[draw(st.sampled_from(sorted(SHAPES)))](secret, draw(prose))
-    for _ in range(draw(st.integers(0, 4))):
-        way = draw(st.sampled_from(["mapping", "list", "json", "annotation"]))
-        if way == "mapping":
-            value = draw(st.dictionaries(names, prose, max_size=3)) | {draw(names): value}
-        elif way == "list":
-            value = [*draw(st.lists(prose, max_size=2)), value]
-        elif way == "json":
-            value = {"data": {"config.json": json.dumps(value, indent=draw(st.sampled_from([None, 2])))}}
-        else:
-            value = {"metadata": {"annotations": {LAST_APPLIED: json.dumps(value)}}}
-    return secret, value
-
-
-@given(hidden())
-def test_no_secret_survives_wherever_it_is(case: tuple[str, Any]) -> None:
-    secret, value = case
-    written = json.dumps(redact(value))
-    assert secret not in written
-    assert base64.b64encode(secret.encode()).decode()[:16] not in written
-
-
-@given(
-    st.recursive(
-        st.none() | st.booleans() | st.integers() | prose, lambda inner: st.lists(inner) | st.dictionaries(prose, inner)
-    )
-)
-def test_nothing_makes_it_raise_and_twice_is_once(value: Any) -> None:
-    once = redact(value)
-    assert redact(once) == once
-
-
-@given(st.lists(st.text(max_size=40), max_size=6))
-def test_lines_that_hold_nothing_stay(lines: list[str]) -> None:
-    clean = LineRedactor()
-    harmless = [f"port {len(line)} up" for line in lines]
-    assert [clean(line) for line in harmless] == harmless

@@ -1,0 +1,9 @@
+"""What stands in the place of what was taken out."""
+
+from typing import Final
+
+MASK: Final = "[REDACTED]"
+"""Of what looks like a secret."""
+
+LEFT_OUT: Final = "[LEFT OUT]"
+"""Of what nobody knows enough about to keep."""
