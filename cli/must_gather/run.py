@@ -110,7 +110,7 @@ async def _gather(options: Options, say: Callable[[str], None]) -> Bundle:
         try:
             wanted = _wanted(options, namespace, started)
             await _within(Collector(api, fleet, archive, digest, wanted).run(), options.timeout, digest)
-            return _finish(archive, digest)
+            return finish(archive, digest)
         except CannotWrite as error:
             archive.discard()
             raise Nothing(str(error)) from error
@@ -215,7 +215,8 @@ async def _within(collecting: Coroutine[Any, Any, None], seconds: float, digest:
             loop.remove_signal_handler(number)
 
 
-def _finish(archive: Archive, digest: Digest) -> Bundle:
+def finish(archive: Archive, digest: Digest) -> Bundle:
+    """Close the archive with its summary. Raises CannotWrite."""
     for name in digest.under_way.values():  # jobs that did not let go: what they still bring is not added
         digest.failed(name, "still under way at the end")
     verdict = summary.verdict(digest)

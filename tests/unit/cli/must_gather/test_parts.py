@@ -13,10 +13,11 @@ from cli.must_gather.facts import AgentFact, NodeFact, PodFact, pod_fact
 from cli.must_gather.frames import Output
 from cli.must_gather.logs import LONGEST_LINE, LogTail
 from cli.must_gather.redaction import MASK
-from cli.must_gather.scope import is_ours, resource_of, slim
+from cli.must_gather.scope import cited, is_ours, is_told_in_full, resource_of, slim, without_values
 from nicfleet import names
 
 MARK = "@@mark"
+IMAGE = {"image": "i", "repository": "r", "version": "v"}
 TRUE, ABSENT, FALSE = Command("t", "true", "echo out"), Command("a", "no-such-tool", "x"), Command("f", "sh", "exit 3")
 
 
@@ -178,6 +179,45 @@ def test_a_kind_of_which_there_are_too_many_is_left_out() -> None:
     versions = [{"name": "v1", "storage": True}]
     crd = {"group": "nfd.k8s-sigs.io", "names": {"plural": "nodefeatures", "kind": "NodeFeature"}, "versions": versions}
     assert resource_of({"spec": crd}) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "expected"),
+    [
+        pytest.param(
+            "NicClusterPolicy",
+            {"ofedDriver": {**IMAGE, "certConfig": {"name": "certs"}, "repoConfig": {"name": "repos"}}},
+            {"certs", "repos"},
+            id="of-the-driver",
+        ),
+        pytest.param(
+            "NicClusterPolicy",
+            {"docaTelemetryService": {**IMAGE, "config": {"fromConfigMap": "dts"}}},
+            {"dts"},
+            id="of-the-telemetry-service",
+        ),
+        pytest.param("NicNodePolicy", {"rdmaSharedDevicePlugin": IMAGE}, {"rdma-devices-one"}, id="a-plugin's-own"),
+        pytest.param("NicClusterPolicy", {"ofedDriver": {"certConfig": 5}}, set(), id="a-policy-that-is-none"),
+        pytest.param("IPPool", {"config": {"fromConfigMap": "other"}}, set(), id="no-policy"),
+    ],
+)
+def test_config_maps_that_a_policy_takes_configuration_from(
+    kind: str, spec: dict[str, Any], expected: set[str]
+) -> None:
+    body = {"apiVersion": "mellanox.com/v1alpha1", "kind": kind, "metadata": {"name": "one", "uid": "u"}, "spec": spec}
+    assert cited(body) == expected
+
+
+def test_values_of_other_config_maps_are_not_told() -> None:
+    release: dict[str, Any] = {"metadata": {"name": "sh.helm.release.v1.x"}, "data": {"release": "H4sI"}}
+    assert without_values({**release, "binaryData": {"b": "AA=="}}) == {
+        **release,
+        "data": {"release": "[4 characters left out]"},
+        "binaryData": {"b": "[4 characters left out]"},
+    }
+    assert not is_told_in_full(release, {"dts"})
+    assert is_told_in_full({"metadata": {"name": "dts"}}, {"dts"})
+    assert is_told_in_full({"metadata": {"name": "any", "labels": {names.STATE_LABEL: "state-x"}}}, ())
 
 
 def test_the_archive_takes_as_much_memory_for_many_files_as_for_few(tmp_path: Path) -> None:
