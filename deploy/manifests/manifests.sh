@@ -48,10 +48,18 @@ undeploy() {
     sed '1,/^---$/d' deploy/nicfleet.yaml |
         "$kubectl" delete --ignore-not-found="${IGNORE_NOT_FOUND:-true}" -f -
     echo "left: namespace $namespace, the CRDs, labels of nodes"
-    kinds=nicclusterpolicies,nicnodepolicies,macvlannetworks,hostdevicenetworks,ipoibnetworks
-    if left=$("$kubectl" get "$kinds" -o name 2> /dev/null) && [ -n "$left" ]; then
+    left=
+    # Each by itself: of one that is not known, or that may not be read, nothing follows for the others.
+    for kind in nicclusterpolicies nicnodepolicies macvlannetworks hostdevicenetworks ipoibnetworks; do
+        if said=$("$kubectl" get "$kind.mellanox.com" -o name 2>&1); then
+            left="$left $(echo "$said" | grep / || true)"
+        elif ! echo "$said" | grep -q "doesn't have a resource type"; then
+            echo "whether there are $kind is not known: $said" >&2
+        fi
+    done
+    if [ -n "$(echo "$left" | tr -d '[:space:]')" ]; then
         echo "left, with all that was made for them, as nobody removes it now:"
-        echo "$left" | sed 's/^/  /'
+        printf '  %s\n' $left
         echo "for that run make deploy again, delete these, wait until they are gone, and then make undeploy"
     fi
 }

@@ -19,10 +19,10 @@ def helm(helm_program: Path, tmp_path_factory: pytest.TempPathFactory) -> Helm:
 
 @pytest.fixture(scope="module")
 def plane() -> Iterator[ControlPlane]:
-    """One of its own, with a node and the release's namespace: CRDs, and who deletes what, are the whole cluster's."""
+    """One of its own, with two nodes and a namespace: CRDs, and who deletes what, are the whole cluster's."""
     try:
         with ControlPlane() as control_plane:
-            control_plane.apply(fake_node("worker-1"))
+            control_plane.apply(fake_node("worker-1"), fake_node("worker-2"))
             control_plane.kubectl("create", "namespace", NAMESPACE)
             yield control_plane
     except ControlPlaneError as error:

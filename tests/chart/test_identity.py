@@ -15,7 +15,9 @@ def test_agents_and_the_check_have_a_token_for_the_coordinator_and_no_other(helm
     specs = pods(helm.template())
     for name in ("nicfleet-agent", "nicfleet-check"):
         spec = specs[name]
-        assert spec["automountServiceAccountToken"] is False
+        assert spec["automountServiceAccountToken"] is (name == "nicfleet-check"), (
+            "which has one for the API server too"
+        )
         (volume,) = (each for each in spec["volumes"] if "projected" in each)
         assert volume["projected"]["sources"] == [{"serviceAccountToken": PROJECTED}]
         (container,) = spec["containers"]
@@ -33,7 +35,9 @@ def test_agents_and_the_check_have_a_token_for_the_coordinator_and_no_other(helm
 def test_without_tls_there_is_no_token(helm: Helm) -> None:
     objects = helm.template({"tls": {"enabled": False}})
     assert "serviceAccountToken" not in str(objects)
-    assert not [each for each in objects if each["metadata"]["name"] == "nicfleet-check" and each["kind"] != "Pod"]
+    assert not [
+        each for each in objects if each["kind"] == "ClusterRoleBinding" and "check" in each["metadata"]["name"]
+    ]
 
 
 def test_the_coordinator_believes_the_account_that_agents_have(helm: Helm) -> None:

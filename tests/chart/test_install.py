@@ -1,11 +1,14 @@
 """The chart on a real API server: installed, upgraded and uninstalled by helm; kwok plays the pods."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -17,12 +20,14 @@ from coordinator.states.cluster import Cluster
 from nicfleet import names
 from nicfleet.channel import Tls
 from tests.chart.helm import CHART, NAMESPACE, ROOT, Helm
-from tests.chart.variants import OLD, VARIANTS
+from tests.chart.variants import COMPONENTS, OLD, VARIANTS
 from tests.controlplane.cluster import ControlPlane
 from tests.integration.system.fleet import NO_NIC
 from tests.integration.system.processes import Coordinator
 from tests.integration.system.simulated import SimulatedAgents
 from tests.integration.system.waiting import eventually
+from tests.rbac.documented import CHECK
+from tests.rbac.used import events_of, refused
 
 WAIT = ("--wait", "--timeout=60s")
 ACCOUNT = "nicfleet-coordinator"
@@ -194,8 +199,22 @@ def test_the_policy_that_old_values_meant_is_one_that_the_api_server_takes_and_s
     states = desired(NicClusterPolicy.model_validate(yaml.safe_load(meant)), cluster, Renderer(ROOT / "templates"))
     asked = {name for name, state in states.items() if state.objects}
     assert {"state-RDMA-device-plugin", "state-SRIOV-device-plugin", "state-multus-cni", "state-ipoib-cni"} <= asked
-    for line in ("psp: ", "sriovNetworkOperator: ", "operator.coverage: ", "operator.maintenanceOperator: ", "test: "):
+    for line in ("operator.image: ", "operator.maintenanceOperator: ", "test: "):
         assert f"\n  {line}" in notes
+    for off in ("psp", "sriovNetworkOperator", "operator.coverage"):
+        assert off not in notes
+
+
+def test_what_was_switched_on_and_is_not_here_is_told(installer: Helm, plane: ControlPlane) -> None:
+    plane.install(ROOT / "deploy/crds")
+    values = COMPONENTS | {"keepNCP": False, "operator": {"coverage": {"enabled": True}}, "maintenanceOperator": None}
+    notes = installer.run("install", "old", CHART, f"--namespace={NAMESPACE}", "--dry-run=server", values=values)
+    told = notes.partition("what they did:\n")[2].partition("\n\n")[0].splitlines()
+    assert [line.split(":")[0].strip() for line in told] == [
+        "nvPeerDriver", "proxy", "psp", "sriovNetworkOperator", "test", "keepNCP", "operator.coverage",
+    ]  # fmt: skip
+    meant = notes.split("\n---\n")[-2]
+    plane.kubectl("apply", "--dry-run=server", "--validate=strict", "-f", "-", input=meant)
 
 
 def test_without_old_values_nothing_is_said_of_them(installer: Helm) -> None:
@@ -230,64 +249,93 @@ def authority(plane: ControlPlane) -> bytes:
     return str(plane.get("configmap", names.CA_CONFIG_MAP, f"--namespace={NAMESPACE}")["data"]["ca.crt"]).encode()
 
 
-def token_of_the_agent(plane: ControlPlane) -> str:
-    """As the kubelet mounts it: bound to the agent's pod on worker-1."""
+def token_of_the_agent(plane: ControlPlane, node: str) -> str:
+    """As the kubelet mounts it: bound to the agent's pod on this node."""
     pods = plane.get("pods", f"--namespace={NAMESPACE}", "-l", f"app.kubernetes.io/name=nicfleet-agent,{OURS}")["items"]
-    (pod,) = (each["metadata"]["name"] for each in pods)
+    (pod,) = (each["metadata"]["name"] for each in pods if each["spec"].get("nodeName") == node)
     audience = f"--audience={names.TOKEN_AUDIENCE}"
     bound = ("--bound-object-kind=Pod", f"--bound-object-name={pod}")
     return plane.kubectl("create", "token", "nicfleet-agent", f"--namespace={NAMESPACE}", audience, *bound).strip()
 
 
+class Check:
+    """The script of `helm test`, with what its pod would have, against a coordinator on this machine."""
+
+    def __init__(self, plane: ControlPlane, helm: Helm, folder: Path, coordinator: Coordinator, ca_file: Path) -> None:
+        hook = [each for each in helm.template() if each["metadata"]["name"] == CHECK]
+        plane.apply(*(each for each in hook if each["kind"] != "Pod"))
+        (folder / "token").write_text(plane.kubectl("create", "token", CHECK, f"--namespace={NAMESPACE}"))
+        shutil.copy(plane.ca, folder / "ca.crt")
+        server = urlsplit(plane.url)
+        self._environment = {
+            "PYTHONPATH": str(ROOT),
+            "GRPC_VERBOSITY": "NONE",
+            "KUBERNETES_SERVICE_HOST": str(server.hostname),
+            "KUBERNETES_SERVICE_PORT": str(server.port),
+        }
+        agents = f"{NAMESPACE}/nicfleet-agent"
+        program = [sys.executable, str(CHART / "files/check.py")]
+        self._command = [*program, coordinator.address, coordinator._http, "0", agents, str(folder), str(ca_file)]
+
+    def __call__(self) -> tuple[int, str]:
+        """Its exit code, and its last line."""
+        done = subprocess.run(self._command, capture_output=True, text=True, check=False, env=self._environment)
+        assert done.stderr == ""
+        return done.returncode, done.stdout.splitlines()[-1]
+
+
 def test_the_charts_accounts_are_enough_over_tls_and_the_check_tells_the_truth(
     installer: Helm, plane: ControlPlane, installed: str, tmp_path: Path
 ) -> None:
-    """The script of `helm test`, against a coordinator and an agent with what the chart gives them."""
+    """Against a coordinator and agents with what the chart gives them."""
     coordinator = Coordinator(plane.service_account_kubeconfig(NAMESPACE, ACCOUNT), tmp_path, insecure=False)
-    ca_file = tmp_path / "ca.crt"
+    ca_file, account = tmp_path / "authority.crt", tmp_path / "account"
     ca_file.write_text("not yet\n")
+    account.mkdir()
+    check = Check(plane, installer, account, coordinator, ca_file)
     # What is dialled is an address; the certificate is for the Service.
     host = f"nicfleet-coordinator.{NAMESPACE}.svc"
-    agents = SimulatedAgents(lambda: coordinator.address, Tls(ca_file, host, lambda: token_of_the_agent(plane)))
-
-    def check() -> tuple[int, str]:
-        command = [
-            sys.executable,
-            str(CHART / "files/check.py"),
-            coordinator.address,
-            coordinator._http,
-            "0",
-            str(ca_file),
-        ]
-        quiet = {"PYTHONPATH": str(ROOT), "GRPC_VERBOSITY": "NONE"}
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env=quiet)
-        assert done.stderr == ""
-        return done.returncode, done.stdout
-
+    agents = {
+        node: SimulatedAgents(lambda: coordinator.address, Tls(ca_file, host, partial(token_of_the_agent, plane, node)))
+        for node in ("worker-1", "worker-2")
+    }
     try:
         code, said = check()
         assert code == 1
         assert "readyz does not answer" in said
 
         coordinator.start()
-        assert "ca.crt cannot be used (it has no certificate in PEM)" in check()[1]
+        assert "authority.crt cannot be used (it has no certificate in PEM)" in check()[1]
         ca_file.write_bytes(authority(plane))
-        none = "0 of 1 nodes have an agent that is connected\nno agent reaches the coordinator\n"
-        assert eventually(lambda: check() == (1, none))  # its gRPC health follows within a second
+        none = (1, "2 of 2 agents do not; nodes without one: worker-1, worker-2")
+        assert eventually(lambda: check() == none)  # its gRPC health follows within a second
 
-        agents.report("worker-1", NO_NIC)
-        assert eventually(lambda: check()[0] == 0)
-        assert check()[1] == "1 of 1 nodes have an agent that is connected\nthe coordinator is ready\n"
+        agents["worker-1"].report("worker-1", NO_NIC)
+        one_is_not_all = (1, "1 of 2 agents do not; nodes without one: worker-2")
+        assert eventually(lambda: check() == one_is_not_all)
+        agents["worker-2"].report("worker-2", NO_NIC)
+        assert eventually(lambda: check() == (0, "the coordinator is ready, and all agents reach it"))
 
         made, told = secret(plane), authority(plane)
-        changed = {"operator": {"logLevel": "debug"}, "agent": {"tag": "0.1.1"}}
+        nowhere = {"operator": {"logLevel": "debug"}, "agent": {"tag": "0.1.1", "nodeSelector": {"no": "where"}}}
         for _ in range(2):
-            installer.run("upgrade", installed, CHART, f"--namespace={NAMESPACE}", *WAIT, values=changed)
+            installer.run("upgrade", installed, CHART, f"--namespace={NAMESPACE}", *WAIT, values=nowhere)
             assert (secret(plane), authority(plane)) == (made, told)
         assert made.keys() == {"ca.crt", "ca.key", "tls.crt", "tls.key"}
+        assert eventually(lambda: check()[1].startswith("no node is to have an agent: agent.nodeSelector"))
+        assert check()[0] == 1
+
+        events = events_of(plane.audit(), f"system:serviceaccount:{NAMESPACE}:{CHECK}")
+        assert {(each["verb"], each["objectRef"]["resource"], each["objectRef"]["name"]) for each in events} == {
+            ("get", "daemonsets", "nicfleet-agent")
+        }
+        assert refused(events) == []
     finally:
-        agents.close()
+        for each in agents.values():
+            each.close()
         coordinator.kill()
+        plane.kubectl("delete", "serviceaccount,role,rolebinding", CHECK, f"--namespace={NAMESPACE}")
+        plane.kubectl("delete", "clusterrolebinding", CHECK)
 
 
 def secret(plane: ControlPlane) -> dict[str, str]:

@@ -123,6 +123,39 @@ def test_deployed_again_and_taken_back(plane: ControlPlane) -> None:
     assert "not found" in strict.value.output
 
 
+def test_each_kind_is_asked_for_by_itself(plane: ControlPlane) -> None:
+    """One CRD is not there, and of two kinds whoever undeploys may not know."""
+    plane.install(ROOT / "deploy/crds")
+    plane.remove("crd", "ipoibnetworks.mellanox.com")
+    body = {"apiVersion": f"{names.API_GROUP}/v1alpha1", "kind": "NicClusterPolicy", "spec": {}}
+    plane.apply(body | {"metadata": {"name": names.POLICY_NAME}})
+    of_kubernetes = ["", "apps", "rbac.authorization.k8s.io", "policy", "networking.k8s.io", "coordination.k8s.io"]
+    readable = ["nicclusterpolicies", "nicnodepolicies", "ipoibnetworks"]
+    role = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRole",
+        "metadata": {"name": "undeployer"},
+        "rules": [
+            {"apiGroups": of_kubernetes, "resources": ["*"], "verbs": ["*"]},
+            {"apiGroups": [names.API_GROUP], "resources": readable, "verbs": ["list"]},
+        ],
+    }
+    plane.apply(role)
+    plane.kubectl("create", "serviceaccount", "undeployer", "--namespace=default")
+    plane.kubectl(
+        "create", "clusterrolebinding", "undeployer", "--clusterrole=undeployer", "--serviceaccount=default:undeployer"
+    )
+
+    said = make("undeploy", plane, KUBECONFIG=str(plane.service_account_kubeconfig("default", "undeployer")))
+
+    assert f"\n  nicclusterpolicy.mellanox.com/{names.POLICY_NAME}\nfor that run make deploy again" in said
+    unknown = [line for line in said.splitlines() if line.startswith("whether there are ")]
+    assert [line.split()[3] for line in unknown] == ["macvlannetworks", "hostdevicenetworks"]
+    assert all("forbidden" in line for line in unknown)
+    assert "ipoibnetworks" not in said
+    plane.kubectl("delete", "nicclusterpolicy", names.POLICY_NAME)
+
+
 def test_undeployed_where_nothing_ever_was(plane: ControlPlane) -> None:
     """Without the CRDs, too."""
     plane.remove("-f", str(ROOT / "deploy/crds"))

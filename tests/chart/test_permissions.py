@@ -12,7 +12,7 @@ from tests.chart.helm import NAMESPACE, ROOT, Helm
 from tests.chart.variants import VARIANTS
 from tests.controlplane.cluster import ControlPlane
 from tests.rbac.compare import Differences, differences
-from tests.rbac.documented import AGENT, HOOK, documented, exceptions_of, rights_of
+from tests.rbac.documented import AGENT, CHECK, HOOK, documented, exceptions_of, rights_of
 from tests.rbac.rights import granted
 from tests.rbac.used import events_of, refused, used
 
@@ -25,6 +25,12 @@ def of_the_hook(helm: Helm) -> list[dict[str, Any]]:
 
 def test_the_page_has_the_rights_of_the_hook(helm: Helm) -> None:
     assert rights_of(TABLE) == granted(of_the_hook(helm), (NAMESPACE, HOOK))
+
+
+def test_the_page_has_the_rights_of_the_check(helm: Helm) -> None:
+    """That it uses them, and no other: tests/chart/test_install.py."""
+    roles = [each for each in helm.template() if each["kind"] in ("Role", "RoleBinding")]
+    assert rights_of(documented("The check")) == granted(roles, (NAMESPACE, CHECK))
 
 
 def test_the_hook_uses_every_right_that_it_has_and_no_other(helm: Helm, plane: ControlPlane) -> None:

@@ -54,22 +54,122 @@ CURRENT: Final[dict[str, Any]] = {
 }
 """The same of 26.4."""
 
+_COMPONENT: Final[dict[str, Any]] = {
+    "deploy": True,
+    "image": "a",
+    "repository": "registry.example.com/a",
+    "version": "v1",
+    "imagePullSecrets": ["ngc"],
+    "containerResources": [{"name": "a", "requests": {"cpu": "100m"}, "limits": {"memory": "300Mi", "cpu": 1}}],
+}
+_PROBE: Final = {"initialDelaySeconds": 10, "periodSeconds": 20}
+
+COMPONENTS: Final[dict[str, Any]] = {
+    "deployCR": True,
+    "nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": []}},
+    "tolerations": [{"key": "example.com/gpu", "operator": "Equal", "value": "", "effect": "NoSchedule"}],
+    "ofedDriver": _COMPONENT
+    | {
+        "forcePrecompiled": False,
+        "env": [{"name": "A", "value": "b"}],
+        "repoConfig": {"name": ""},
+        "certConfig": {"name": ""},
+        "terminationGracePeriodSeconds": 300,
+        "startupProbe": _PROBE,
+        "livenessProbe": _PROBE,
+        "readinessProbe": _PROBE,
+        "upgradePolicy": {
+            "autoUpgrade": True,
+            "maxParallelUpgrades": 1,
+            "safeLoad": False,
+            "drain": {
+                "enable": True,
+                "force": True,
+                "podSelector": "",
+                "timeoutSeconds": 300,
+                "deleteEmptyDir": True,
+            },
+            "waitForCompletion": {"podSelector": "a=b", "timeoutSeconds": 0},
+        },
+        "initContainer": {"enable": True, "repository": "a", "image": "b", "version": "v1"},
+    },
+    "rdmaSharedDevicePlugin": _COMPONENT
+    | {
+        "useCdi": False,
+        "resources": [
+            {
+                "name": "a",
+                "rdmaHcaMax": 63,
+                "vendors": ["15b3"],
+                "deviceIDs": ["1017"],
+                "drivers": ["mlx5_core"],
+                "ifNames": ["ens1f0"],
+                "linkTypes": ["ether"],
+            }
+        ],
+    },
+    "sriovDevicePlugin": _COMPONENT
+    | {
+        "useCdi": True,
+        "resources": [
+            {
+                "name": "a",
+                "vendors": ["15b3"],
+                "devices": ["1018"],
+                "drivers": ["mlx5_core"],
+                "pfNames": ["ens1f0"],
+                "pciAddresses": ["0000:3b:00.2"],
+                "rootDevices": ["0000:3b:00.0"],
+                "linkTypes": ["infiniband"],
+            }
+        ],
+    },
+    "ibKubernetes": _COMPONENT
+    | {
+        "periodicUpdateSeconds": 5,
+        "pKeyGUIDPoolRangeStart": "02:00:00:00:00:00:00:00",
+        "pKeyGUIDPoolRangeEnd": "02:FF:FF:FF:FF:FF:FF:FF",
+        "ufmSecret": "ufm",
+    },
+    "nvIpam": _COMPONENT | {"enableWebhook": False, "config": "{}"},
+    "secondaryNetwork": {
+        "deploy": True,
+        "cniPlugins": _COMPONENT,
+        "multus": _COMPONENT | {"config": "{}"},
+        "ipoib": _COMPONENT,
+        "ipamPlugin": _COMPONENT,
+    },
+    "nicFeatureDiscovery": _COMPONENT,
+    "docaTelemetryService": _COMPONENT,
+    "sriovNetworkOperator": {"enabled": True, "configDaemonNodeSelectorExtra": {"a": "b"}},
+    "nvPeerDriver": _COMPONENT | {"gpuDriverSourcePath": "/run/nvidia/driver"},
+    "psp": {"enabled": True},
+    "proxy": {"httpProxy": "a", "httpsProxy": "b", "noProxy": "c"},
+    "test": {"pf": "ens2f0"},
+}
+"""Every value of a component that values.yaml or the template of the policy of upstream's charts 0.4 to 24.7 names."""
+
+EVERYTHING: Final[dict[str, Any]] = {
+    "operator": {
+        "admissionController": {
+            "enabled": True,
+            "useCertManager": False,
+            "certificate": {"caCrt": _PEM, "tlsCrt": _PEM, "tlsKey": _PEM},
+        },
+        "metrics": {"serviceMonitor": {"enabled": True}},
+    },
+}
+"""All that the chart makes without cert-manager."""
+
 VARIANTS: Final[dict[str, dict[str, Any]]] = {
     "defaults": {},
     "upstream-24.7": OLD,
     "upstream-26.4": CURRENT,
+    "upstream-components": COMPONENTS,
     "beside-nfd": {"nfd": {"enabled": False}},
     "no-hook": {"upgradeCRDs": False},
     "webhook-by-cert-manager": {"operator": {"admissionController": {"enabled": True}}},
-    "webhook-by-own-certificate": {
-        "operator": {
-            "admissionController": {
-                "enabled": True,
-                "useCertManager": False,
-                "certificate": {"caCrt": _PEM, "tlsCrt": _PEM, "tlsKey": _PEM},
-            }
-        }
-    },
+    "webhook-by-own-certificate": EVERYTHING,
     "service-monitor": {"operator": {"metrics": {"serviceMonitor": {"enabled": True, "labels": {"team": "net"}}}}},
     "no-network-policy": {"networkPolicy": {"enabled": False}},
     "tight-network-policy": {

@@ -14,15 +14,16 @@ from tests.integration.system.test_driver_images import TAG
 from tests.rbac.documented import ROOT, shipped
 from tests.rbac.scenario import DRIVER_IMAGE, USER, OverTls, Scenario
 
-WORKLOADS = ("DaemonSet", "Deployment")
+LEFT_OUT = ("DaemonSet", "Deployment", "Lease")
+"""What runs; and what is made anew where somebody has deleted it, which is a right too."""
 
 
 @pytest.fixture(scope="module")
 def plane() -> Iterator[ControlPlane]:
-    """Of its own, since every request of the account counts. With all that is shipped but what runs."""
+    """Of its own, since every request of the account counts. With all that is shipped but what is left out."""
     try:
         with ControlPlane() as control_plane:
-            control_plane.apply(*(each for each in shipped() if each["kind"] not in WORKLOADS))
+            control_plane.apply(*(each for each in shipped() if each["kind"] not in LEFT_OUT))
             control_plane.install(ROOT / "deploy/crds")
             yield control_plane
     except ControlPlaneError as error:

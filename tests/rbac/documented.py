@@ -17,6 +17,7 @@ NAMESPACE: Final = names.DEFAULT_NAMESPACE
 
 COORDINATOR: Final = "nicfleet-coordinator"
 HOOK: Final = "nicfleet-install-crds"
+CHECK: Final = "nicfleet-check"
 AGENT: Final = "nicfleet-agent"
 
 

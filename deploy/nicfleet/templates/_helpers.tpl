@@ -13,7 +13,7 @@
 {{/* What a workload selects its pods by. Of: root, component. */}}
 {{- define "nicfleet.selector" -}}
 app.kubernetes.io/name: nicfleet-{{ .component }}
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 {{- end -}}
 
 {{/* Labels of every object. Of: root, component. */}}
@@ -23,6 +23,19 @@ app.kubernetes.io/part-of: nicfleet
 app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
+{{- end -}}
+
+{{/* Labels of the pods of a workload, whatever the version. Of: root, component. */}}
+{{- define "nicfleet.podLabels" -}}
+{{ include "nicfleet.selector" . }}
+app.kubernetes.io/part-of: nicfleet
+# A driver upgrade drains nodes; whoever directs it, or tells of it, is not to be drained by itself.
+nvidia.com/ofed-driver-upgrade-drain.skip: "true"
+{{- end -}}
+
+{{/* More keys of a mapping, from the values. None of them is one that is there: refusals.yaml. */}}
+{{- define "nicfleet.more" -}}
+{{- with . }}{{ toYaml . }}{{ end -}}
 {{- end -}}
 
 {{/* An image's full name, its registry replaced by imageRegistry. Of: root, repository, image, tag. */}}

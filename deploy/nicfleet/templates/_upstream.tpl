@@ -72,10 +72,10 @@
 {{- dict "resourceList" $resources | toPrettyJson -}}
 {{- end -}}
 
-{{/* One line for each value of upstream's chart that is here and does something else or nothing, with what it did. */}}
+{{/* One line for each value of upstream's chart that is here and does something else or nothing, with what it did.
+     Nothing is said of what is switched off: here it is off as well. */}}
 {{- define "nicfleet.upstreamNotes" -}}
 {{- $did := dict
-  "keepNCP" "kept a policy that the release owned. Such a policy is always kept here."
   "node-feature-discovery" "settings of the NFD that upstream's chart brought. This chart brings none: see nfd.enabled."
   "sriovNetworkOperator" "installed the SR-IOV network operator. This chart does not: install it by its own chart."
   "sriov-network-operator" "settings of the SR-IOV network operator. This chart does not bring it."
@@ -89,15 +89,20 @@
   "test" "was read by nothing."
 -}}
 {{- range $key, $what := $did -}}
-{{- if hasKey $.Values $key }}
+{{- with get $.Values $key -}}
+{{- if not (has false (concat (pluck "enabled" .) (pluck "deploy" .))) }}
   {{ $key }}: {{ $what }}
 {{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if and (hasKey .Values "keepNCP") (not .Values.keepNCP) }}
+  keepNCP: false let the policy go with the release that owned it. Here a policy is always kept.
 {{- end -}}
 {{- with .Values.operator -}}
 {{- if include "nicfleet.upstreamImage" $ }}
   operator.image: network-operator is upstream's program. nicfleet's image has its place and the chart's version.
 {{- end -}}
-{{- if .coverage }}
+{{- if (.coverage | default dict).enabled }}
   operator.coverage: measured the coverage of upstream's tests. It has no effect.
 {{- end -}}
 {{- if (.maintenanceOperator | default dict).useRequestor }}

@@ -1,0 +1,135 @@
+"""From charts of before to this one, and off again: what helm and coordinators leave, on a real API server.
+
+`previous/` has packaged charts of earlier commits of this repository, which name them: the first one, from before there
+was encryption, and the last one for which coordinators made the Lease themselves.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from coordinator.leadership.lease import NAME as LEASE
+from nicfleet.channel import Tls
+from nicfleet.names import may_be_written
+from tests.chart.helm import CHART, NAMESPACE, ROOT, Helm, HelmFailed
+from tests.chart.test_install import ACCOUNT, WAIT, authority, deleted, secret, token_of_the_agent, workloads
+from tests.controlplane.cluster import ControlPlane
+from tests.integration.system.fleet import WITH_DRIVER
+from tests.integration.system.processes import Coordinator
+from tests.integration.system.simulated import SimulatedAgents
+from tests.integration.system.waiting import eventually
+
+PREVIOUS = Path(__file__).parent / "previous"
+FIRST, LATEST = (PREVIOUS / f"nicfleet-0.1.0-{commit}.tgz" for commit in ("2c7286d", "441b430"))
+PAGE = (ROOT / "docs/how-to/uninstall.md").read_text()
+IN_NAMESPACE = f"--namespace={NAMESPACE}"
+PASSING = frozenset({"Event", "EndpointSlice", "Endpoints", "ControllerRevision", "ReplicaSet", "APIService"})
+"""Kinds that Kubernetes makes, and takes away by itself."""
+
+
+@contextmanager
+def coordinator_and_agent(plane: ControlPlane, folder: Path) -> Iterator[None]:
+    """By the accounts of the release. An agent on worker-1 has told of a NIC, and its node is labelled."""
+    account = plane.service_account_kubeconfig(NAMESPACE, ACCOUNT)
+    coordinator = Coordinator(account, folder, "--leader-elect", insecure=False)
+    ca_file = folder / "authority.crt"
+    host = f"nicfleet-coordinator.{NAMESPACE}.svc"
+    token = partial(token_of_the_agent, plane, "worker-1")
+    agents = SimulatedAgents(lambda: coordinator.address, Tls(ca_file, host, token))
+    try:
+        coordinator.start()
+        ca_file.write_bytes(authority(plane))
+        agents.report("worker-1", WITH_DRIVER)
+        assert eventually(lambda: len(labels(plane)) > 3)
+        yield
+    finally:
+        agents.close()
+        coordinator.kill()
+
+
+def labels(plane: ControlPlane) -> dict[str, str]:
+    found = plane.get("node", "worker-1")["metadata"]["labels"]
+    return {key: value for key, value in found.items() if may_be_written(key)}
+
+
+def written(plane: ControlPlane) -> int:
+    """How often the coordinator has written a Node."""
+    user = f"system:serviceaccount:{NAMESPACE}:{ACCOUNT}"
+    of_nodes = (each for each in plane.audit() if each.get("objectRef", {}).get("resource") == "nodes")
+    return sum(each["user"]["username"] == user and each["verb"] == "patch" for each in of_nodes)
+
+
+def everything(plane: ControlPlane) -> set[tuple[str, str]]:
+    """Kind and name of every object that somebody could delete."""
+    kinds = plane.kubectl("api-resources", "--verbs=list,delete", "--output=name").split()
+    line = '{range .items[*]}{.kind} {.metadata.name}{"\\n"}{end}'
+    said = plane.kubectl("get", ",".join(kinds), "--all-namespaces", f"--output=jsonpath={line}")
+    found = {(kind, name) for kind, _, name in (each.partition(" ") for each in said.splitlines())}
+    return {each for each in found if each[0] not in PASSING}
+
+
+def test_an_upgrade_from_the_chart_before_keeps_labels_workloads_and_certificate(
+    installer: Helm, plane: ControlPlane, tmp_path: Path
+) -> None:
+    installer.run("install", "nicfleet", LATEST, IN_NAMESPACE, *WAIT, values={"agent": {"logLevel": "debug"}})
+    plane.install(ROOT / "deploy/crds")
+    with coordinator_and_agent(plane, tmp_path):
+        lease = plane.get("lease", LEASE, IN_NAMESPACE)["metadata"]["uid"]
+        before = labels(plane), workloads(plane), secret(plane), authority(plane), deleted(plane), written(plane)
+
+        installer.run("upgrade", "nicfleet", CHART, IN_NAMESPACE, "--reset-then-reuse-values", *WAIT)
+
+        after = labels(plane), workloads(plane), secret(plane), authority(plane), deleted(plane), written(plane)
+        assert after == before
+        agent = plane.get("daemonset", "nicfleet-agent", IN_NAMESPACE)["spec"]["template"]["spec"]
+        assert {"name": "NICFLEET_LOG_LEVEL", "value": "debug"} in agent["containers"][0]["env"]
+        assert plane.get("lease", LEASE, IN_NAMESPACE)["metadata"]["uid"] == lease
+    installer.run("uninstall", "nicfleet", IN_NAMESPACE, "--wait")
+    assert plane.get("lease", LEASE, IN_NAMESPACE)["metadata"]["uid"] == lease
+    assert "made by a coordinator of an older chart" in row_of(f"Lease `{LEASE}`")
+    plane.kubectl("delete", "lease", LEASE, IN_NAMESPACE)
+
+
+def test_an_upgrade_from_the_first_chart_keeps_the_workloads(installer: Helm, plane: ControlPlane) -> None:
+    """Before there was a certificate. None of its selectors, which nobody can change, is another one now."""
+    installer.run("install", "nicfleet", FIRST, IN_NAMESPACE, *WAIT, values={})
+    before = workloads(plane), deleted(plane)
+
+    installer.run("upgrade", "nicfleet", CHART, IN_NAMESPACE, "--reset-then-reuse-values", *WAIT)
+
+    assert (workloads(plane), deleted(plane)) == before
+    installer.run("uninstall", "nicfleet", IN_NAMESPACE, "--wait")
+
+
+def test_an_uninstall_leaves_what_the_page_says(installer: Helm, plane: ControlPlane, tmp_path: Path) -> None:
+    """Of all kinds that there are. The coordinator runs on meanwhile, as its pod does until it is told to end."""
+    plane.remove("-f", str(ROOT / "deploy/crds"))
+    before = everything(plane)
+    installer.run("install", "nicfleet", CHART, IN_NAMESPACE, *WAIT, values={})
+    plane.install(ROOT / "deploy/crds")
+    with pytest.raises(HelmFailed, match="timed out"):  # kwok runs no pod but a Job's to its end
+        installer.run("test", "nicfleet", IN_NAMESPACE, "--timeout=5s")
+    with coordinator_and_agent(plane, tmp_path):
+        made = everything(plane) - before
+        assert {("Lease", LEASE), ("Secret", "nicfleet-coordinator-tls"), ("ConfigMap", "nicfleet-ca")} <= made
+        assert "data" in plane.get("secret", "nicfleet-coordinator-tls", IN_NAMESPACE)
+        installer.run("uninstall", "nicfleet", IN_NAMESPACE, "--wait")
+        assert eventually(lambda: plane.kubectl("get", "pods", IN_NAMESPACE, "-o", "name") == "pod/nicfleet-check\n")
+        left = everything(plane) - before
+
+    crds = {each for each in left if each[0] == "CustomResourceDefinition"}
+    assert len(crds) == 6
+    assert left - crds == {("Pod", "nicfleet-check")}
+    assert row_of("Pod `nicfleet-check`")
+    assert row_of("The CRDs")
+    assert labels(plane)
+    assert row_of("Labels that nicfleet wrote to nodes")
+
+
+def row_of(word: str) -> str:
+    """The line of the page's table about it."""
+    (row,) = (line for line in PAGE.splitlines() if line.startswith("|") and word in line.split("|")[1])
+    return row
