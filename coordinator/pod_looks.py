@@ -6,10 +6,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
-from coordinator.kube.client import Kube
+from coordinator.kube.client import Kube, Source
 from coordinator.kube.errors import REFUSALS
-from coordinator.kube.objects import Ref
+from coordinator.kube.objects import CONTROLLER_REVISION, Ref
 from coordinator.kube.pods import latest_refusal
+from coordinator.objects import revisions
 from coordinator.workloads import Pod, Workload
 from coordinator.world import Detail
 
@@ -47,7 +48,15 @@ class PodLooks:
     async def _detail(self, ref: Ref, workload: Workload) -> Detail:
         selector = ",".join(f"{key}={value}" for key, value in sorted(workload.selector.items()))
         pods = await self._kube.pods(ref.namespace, selector)
+        if workload.on_delete and any(pod.template_generation != workload.template_generation for pod in pods):
+            pods = revisions.as_current(pods, workload.template_generation, await self._alike(ref.namespace, selector))
         return Detail(pods, await self._refusal(ref, workload, pods))
+
+    async def _alike(self, namespace: str, selector: str) -> frozenset[str]:
+        """The revisions of this workload whose Pods would not be others if they were replaced."""
+        source = Source(CONTROLLER_REVISION, namespace, selector)
+        items = [item async for page in self._kube.pages(source) for item in page.items or ()]
+        return revisions.alike(items)
 
     async def _refusal(self, ref: Ref, workload: Workload, pods: tuple[Pod, ...]) -> str:
         uid = self._uid(ref)

@@ -23,6 +23,7 @@ from coordinator.objects.desired import UNOWNED, StateObjects
 from coordinator.objects.live import LiveObject, decode_object
 from coordinator.objects.outcome import Action, Outcome, belongs_to_another, is_immutable, refused
 from coordinator.objects.ownership import foreign_owners, needs_apply
+from coordinator.objects.revisions import what_runs
 from coordinator.objects.served import Owner
 from coordinator.objects.surplus import kept, surplus
 from coordinator.states import STATES
@@ -91,7 +92,7 @@ class Change:
 
     @property
     def rolls(self) -> bool:
-        """Its pods are of another template afterwards."""
+        """Its pods are of another template afterwards, or outdated by one where nobody but a person replaces them."""
         return self.act in (Act.CHANGE, Act.REPLACE) and _template(self.before) != _template(self.after)
 
 
@@ -258,7 +259,10 @@ class _About:
 
 
 def _template(obj: Obj | None) -> object:
-    return (obj or {}).get("spec", {}).get("template")
+    spec = (obj or {}).get("spec", {})
+    template = spec.get("template")
+    on_delete = (spec.get("updateStrategy") or {}).get("type") == "OnDelete"
+    return what_runs(template) if on_delete and template else template
 
 
 def _hash(desired: Obj) -> str:

@@ -13,12 +13,15 @@ from typing import Any, Final
 from coordinator.nodes import KubeNode
 from coordinator.objects.scheduling import Placement, keeps, place
 from coordinator.policy import NicClusterPolicySpec
-from coordinator.states import common
+from coordinator.states import common, ofed_images
 from coordinator.states.cluster import NodePool, Scope
 from coordinator.workloads import Workload
 from nicfleet import names
 
 POOL_LABELS: Final = (names.OS_ID_LABEL, names.OS_VERSION_LABEL, names.ARCH_LABEL, names.KERNEL_LABEL)
+
+OWN_VOLUME: Final = "host-modprobe-d"
+"""Of the driver's pods that we make, and not of upstream's."""
 
 _DIGITS: Final = str.maketrans("0123456789", "456789bcdf")
 
@@ -33,11 +36,18 @@ class UnlabelledNode:
 
 @dataclass(frozen=True, slots=True)
 class LivePool:
-    """A pool as the driver's DaemonSet in the cluster serves it: for which architecture, with which images by
-    container. The architecture is empty where upstream's operator made it."""
+    """A pool as the driver's DaemonSet in the cluster serves it.
+
+    arch       the architecture that it asks for, or else the one that ends its image's tag
+    images     by container
+    upstreams  its template is of upstream's making, but for where its pods may run
+    any_arch   it asks for no architecture
+    """
 
     arch: str
     images: Mapping[str, str]
+    upstreams: bool = False
+    any_arch: bool = False
 
 
 def live_pools(workloads: Iterable[Workload], scope: Scope) -> dict[str, LivePool]:
@@ -46,11 +56,20 @@ def live_pools(workloads: Iterable[Workload], scope: Scope) -> dict[str, LivePoo
     found = {}
     for workload in workloads:
         if workload.kind == "DaemonSet" and workload.name.startswith(start) and workload.name.endswith(end):
-            pod_spec = workload.template.get("spec") or {}
-            arch = (pod_spec.get("nodeSelector") or {}).get(names.ARCH_LABEL, "")
-            images = {container["name"]: container.get("image", "") for container in pod_spec.get("containers") or ()}
-            found[workload.name.removeprefix(start).removesuffix(end)] = LivePool(arch, images)
+            found[workload.name.removeprefix(start).removesuffix(end)] = _live_pool(workload.template.get("spec") or {})
     return found
+
+
+def _live_pool(pod_spec: Mapping[str, Any]) -> LivePool:
+    images = {container["name"]: container.get("image", "") for container in pod_spec.get("containers") or ()}
+    asked = (pod_spec.get("nodeSelector") or {}).get(names.ARCH_LABEL)
+    volumes = {volume["name"] for volume in pod_spec.get("volumes") or ()}
+    return LivePool(
+        arch=asked or images.get(ofed_images.CONTAINER, "").rpartition("-")[2],
+        images=images,
+        upstreams=OWN_VOLUME not in volumes,
+        any_arch=asked is None,
+    )
 
 
 def pools_of(
@@ -61,7 +80,8 @@ def pools_of(
     Only nodes with a NIC count, and of them those on which a driver pod may be. A node that takes no new pods, because
     it is in maintenance or not ready for a moment, stays in its pool: without it the pool might be empty, its DaemonSet
     go, and the running driver with it. `live` has the pools that exist in the cluster by name: a name must not change
-    hands, and drivers reload, when nodes come and go.
+    hands, and drivers reload, when nodes come and go. Nor may other nodes change what a pool's pods run: when a second
+    architecture comes, of a pool of upstream's making only the choice of nodes changes.
     """
     members: dict[tuple[str, str, str], dict[str, list[KubeNode]]] = defaultdict(lambda: defaultdict(list))
     unlabelled = []
@@ -83,7 +103,8 @@ def pools_of(
             runtimes=_each_once(node.runtime for node in by_arch[arch]),
             ostree_versions=_each_once(node.labels.get(names.OSTREE_LABEL, "") for node in by_arch[arch]),
             live_images=live[name].images if name in live else {},
-            upstreams=name in live and not live[name].arch and len(by_arch) == 1,
+            upstreams=name in live and live[name].upstreams,
+            any_arch=name in live and live[name].any_arch and len(by_arch) == 1,
         )
         for (os_id, os_version, kernel), by_arch in members.items()
         for arch, name in _pool_names(os_id, os_version, kernel, by_arch, live).items()

@@ -13,7 +13,7 @@ class NodePool:
     `name` is the part of object names that stands for the pool, e.g. `ubuntu22.04-54669c9886`. `runtimes` are its
     nodes' container runtimes (`containerd`, `cri-o`) and `ostree_versions` their RHCOS versions, each once and sorted.
     `live_images` are the images by container that the pool's DaemonSet has in the cluster now. `upstreams`: it is
-    of upstream's template, which asks for no architecture, and the nodes have only one.
+    of upstream's template. `any_arch`: it asks for no architecture, and the nodes have only one.
     """
 
     name: str
@@ -26,6 +26,7 @@ class NodePool:
     ostree_versions: tuple[str, ...] = ()
     live_images: Mapping[str, str] = field(default_factory=dict)
     upstreams: bool = False
+    any_arch: bool = False
 
 
 @dataclass(frozen=True, slots=True)

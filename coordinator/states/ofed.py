@@ -104,8 +104,8 @@ def _upgrade_problems(driver: OfedDriver) -> Iterator[InvalidSpec]:
 def _pool(driver: OfedDriver, cluster: Cluster, pool: NodePool, chosen: Choice) -> dict[str, object]:
     """What tells one pool's DaemonSet from another's.
 
-    One that upstream's operator made keeps its template until the driver's image changes: with ours its pods would
-    count as outdated, and replacing them reloads drivers for nothing.
+    One that upstream's operator made keeps what its template runs until the driver's image changes: with ours its pods
+    would count as outdated, and replacing them reloads drivers for nothing.
     """
     upstreams = pool.upstreams and chosen.reference == pool.live_images.get(ofed_images.CONTAINER)
     env = _env(driver, cluster, UPSTREAMS_ENV if upstreams else DEFAULT_ENV)
@@ -123,7 +123,7 @@ def _pool(driver: OfedDriver, cluster: Cluster, pool: NodePool, chosen: Choice) 
                 names.OS_ID_LABEL: pool.os_id,
                 names.OS_VERSION_LABEL: pool.os_version,
                 names.KERNEL_LABEL: pool.kernel,
-                **({} if upstreams else {names.ARCH_LABEL: pool.arch}),
+                **({} if upstreams and pool.any_arch else {names.ARCH_LABEL: pool.arch}),
             },
             cluster,
         ),

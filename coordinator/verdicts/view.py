@@ -63,8 +63,9 @@ class LiveWorkload:
     def rolled_out(self) -> bool:
         """Observed at the current generation, and every Pod that is wanted is of the current template and ready.
 
-        A DaemonSet: desired, updated, ready and admitted nodes are all equal. A Deployment: as `kubectl rollout
-        status` has it, so Pods of an earlier template, which serve until a new one is available, are gone.
+        A DaemonSet: desired, updated, ready and admitted nodes are all equal, or its Pods say so one by one. A
+        Deployment: as `kubectl rollout status` has it, so Pods of an earlier template, which serve until a new one is
+        available, are gone.
         """
         live = self.live
         if live is None or self.just_applied or not live.observed:
@@ -72,11 +73,12 @@ class LiveWorkload:
         if not self.is_daemonset:
             return live.updated >= live.desired and live.replicas == live.updated <= live.available
         expected = len(self.placement.admitted)
-        if live.updated < expected or live.ready < expected:
+        if live.desired < expected or live.ready < expected:
             return False
-        # No controller counts anew when a Node is deleted, not before its Pods are collected a minute later. As long
-        # as more is counted than there are nodes, the Pods of those nodes decide.
-        return live.desired == expected or (live.desired > expected and not self.waiting_nodes())
+        # Where the counters do not tell, the Pods of the nodes decide. No controller counts anew when a Node is
+        # deleted, not before its Pods are collected a minute later; and none counts a Pod of an earlier template as
+        # updated that runs the very same.
+        return (live.desired == expected and live.updated >= expected) or not self.waiting_nodes()
 
     def waiting_nodes(self) -> tuple[str, ...]:
         """Admitted nodes without a ready Pod of the current template."""

@@ -131,9 +131,13 @@ class Scenario:
             eventually(lambda: (names.NIC_LABEL in self._product.api.labels(NODE)) is labelled)  # noqa: B023 — at once
 
     def components(self) -> None:
-        """Every component. The driver's registry wants a password, which a Secret has."""
+        """Every component. The driver's registry wants a password, which a Secret has. Then all may run elsewhere too,
+        which makes the driver's pods those of an earlier template."""
         self._product.apply(**self._everything())
         self._wait_until_carried_out()
+        self._product.apply(**self._everything(), tolerations=[{"key": "edge", "operator": "Exists"}])
+        self._wait_until_carried_out()
+        eventually(lambda: any("/controllerrevisions" in path for path in self._network.seen))
         assert any(line["found"] for line in self._product.coordinator.logged("registry asked for driver images"))
 
     def drift(self) -> None:

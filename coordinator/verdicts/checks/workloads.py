@@ -64,7 +64,7 @@ def pod_refused(view: StateView) -> Finding | None:
 
 
 def driver_pods_outdated(view: StateView) -> Finding | None:
-    """A DaemonSet with OnDelete keeps its old Pods until somebody deletes them."""
+    """A DaemonSet with OnDelete keeps its old Pods until somebody deletes them. Those that run the same are not old."""
     for workload in view.workloads:
         live = workload.live
         if live is None or not live.on_delete or live.updated >= live.desired or not live.observed:
@@ -110,7 +110,7 @@ def _rolling_out(workload: LiveWorkload) -> Finding:
     waiting = workload.waiting_nodes()
     if workload.is_daemonset:
         expected = len(workload.placement.admitted)
-        done, old = min(live.updated, live.ready, expected - len(waiting)), 0
+        done, old = min(live.ready, expected - len(waiting)), 0
     else:
         expected, old = live.desired, max(live.replicas - live.updated, 0)
         done = min(max(live.available - old, 0), expected)  # not told by template: the old ones may be the ready ones

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from coordinator.nodes import KubeNode, Taint
-from coordinator.objects.pools import LivePool, UnlabelledNode, fnv1a_digits, live_pools, pools_of
+from coordinator.objects.pools import OWN_VOLUME, LivePool, UnlabelledNode, fnv1a_digits, live_pools, pools_of
 from coordinator.states.cluster import Scope
 from coordinator.workloads import Workload
 from nicfleet import names
@@ -71,7 +71,7 @@ def test_one_pool_has_upstreams_name() -> None:
             [node("a"), node("b", arch="arm64"), node("c", arch="arm64")],
             {POOL.name: ""},
             {POOL.name: "arm64", f"{POOL.name}-amd64": "amd64"},
-            id="upstreams-holder-has-no-architecture",
+            id="nothing-tells-the-holders",
         ),
         pytest.param([node("b", arch="arm64")], {POOL.name: "amd64"}, {POOL.name: "arm64"}, id="holder-is-gone"),
     ],
@@ -134,45 +134,66 @@ def test_characters_that_object_names_do_not_allow() -> None:
     assert pool.name == f"odd-os1.0-b-{fnv1a_digits(KERNEL)}"
 
 
-def daemonset(name: str, selector: dict[str, str], **images: str) -> Workload:
+def daemonset(name: str, selector: dict[str, str], *volumes: str, **images: str) -> Workload:
     containers = [{"name": container.replace("_", "-"), "image": image} for container, image in images.items()]
-    return Workload("DaemonSet", "ns", name, template={"spec": {"nodeSelector": selector, "containers": containers}})
+    pod = {"nodeSelector": selector, "containers": containers, "volumes": [{"name": volume} for volume in volumes]}
+    return Workload("DaemonSet", "ns", name, template={"spec": pod})
 
 
 def test_what_pools_run_is_read_from_their_daemonsets() -> None:
-    mofed = daemonset(f"mofed-{POOL.name}-ds", {names.ARCH_LABEL: "amd64"}, mofed_container="driver:1")
-    upstreams = daemonset("mofed-rhel9.4-1-ds", {}, mofed_container="driver:2", openshift_driver_toolkit_ctr="dtk:2")
-    of_a_node_policy = daemonset(f"mofed-{POOL.name}-5b97bfc9fb-ds", {}, mofed_container="driver:3")
+    mofed = daemonset(f"mofed-{POOL.name}-ds", {names.ARCH_LABEL: "amd64"}, OWN_VOLUME, mofed_container="driver:1")
+    upstreams = daemonset(
+        "mofed-rhel9.4-1-ds", {}, "run-mlnx-ofed",
+        mofed_container="driver:2-rhel9.4-arm64", openshift_driver_toolkit_ctr="dtk:2",
+    )  # fmt: skip
+    of_a_node_policy = daemonset(f"mofed-{POOL.name}-5b97bfc9fb-ds", {}, OWN_VOLUME, mofed_container="driver:3")
     all_of_them = [mofed, upstreams, of_a_node_policy, Workload("DaemonSet", "ns", "rdma-shared-dp-ds")]
 
     found = live_pools(all_of_them, Scope())
 
     assert found[POOL.name] == LivePool("amd64", {"mofed-container": "driver:1"})
-    assert found["rhel9.4-1"] == LivePool("", {"mofed-container": "driver:2", "openshift-driver-toolkit-ctr": "dtk:2"})
-    assert live_pools(all_of_them, Scope(hash_suffix="-5b97bfc9fb")) == {
-        POOL.name: LivePool("", {"mofed-container": "driver:3"})
+    images = {"mofed-container": "driver:2-rhel9.4-arm64", "openshift-driver-toolkit-ctr": "dtk:2"}
+    assert found["rhel9.4-1"] == LivePool("arm64", images, upstreams=True, any_arch=True)
+    assert live_pools(all_of_them, Scope(hash_suffix="-5b97bfc9fb"))[POOL.name].images == {
+        "mofed-container": "driver:3"
     }
     (pool,), _ = pools_of(spec(), Scope(), [node("node-1")], found)
     assert pool.live_images == {"mofed-container": "driver:1"}
 
 
+UPSTREAMS = LivePool("amd64", {"mofed-container": "driver:1-ubuntu22.04-amd64"}, upstreams=True, any_arch=True)
+TOLD = replace(UPSTREAMS, any_arch=False)
+OURS = LivePool("amd64", {})
+
+
 @pytest.mark.parametrize(
-    ("nodes", "live", "expected"),
+    ("nodes", "live", "upstreams", "any_arch"),
     [
-        pytest.param([node("a")], LivePool("", {}), {POOL.name: True}, id="asks-for-no-architecture"),
-        pytest.param([node("a")], LivePool("amd64", {}), {POOL.name: False}, id="ours"),
-        pytest.param([node("a")], None, {POOL.name: False}, id="not-there"),
+        pytest.param([node("a")], UPSTREAMS, True, True, id="upstreams"),
+        pytest.param([node("a"), node("b")], UPSTREAMS, True, True, id="another-node"),
         pytest.param(
-            [node("a"), node("b", arch="arm64")],
-            LivePool("", {}),
-            {POOL.name: False, f"{POOL.name}-arm64": False},
-            id="it-would-take-nodes-of-another-architecture",
+            [node("a"), node("b", **{names.OS_VERSION_LABEL: "24.04"}), node("c", **{names.OS_ID_LABEL: "rhel"})],
+            UPSTREAMS, True, True, id="other-systems",
         ),
+        pytest.param([node("a"), node("b", arch="arm64")], UPSTREAMS, True, False, id="another-architecture"),
+        pytest.param(
+            [node("a"), node("b", arch="arm64"), node("c", arch="arm64")],
+            UPSTREAMS, True, False, id="another-architecture-and-more-of-it",
+        ),
+        pytest.param([node("a"), node("b", arch="arm64")], TOLD, True, False, id="and-it-was-told"),
+        pytest.param([node("a")], TOLD, True, False, id="the-other-architecture-is-gone-again"),
+        pytest.param([node("a")], OURS, False, False, id="ours"),
+        pytest.param([node("a")], None, False, False, id="not-there"),
     ],
-)
-def test_a_pool_of_upstreams_is_known(nodes: list[KubeNode], live: LivePool | None, expected: dict[str, bool]) -> None:
+)  # fmt: skip
+def test_what_the_pods_of_upstreams_pool_run_is_not_another_for_other_nodes_sake(
+    nodes: list[KubeNode], live: LivePool | None, upstreams: bool, any_arch: bool
+) -> None:
     pools, _ = pools_of(spec(), Scope(), nodes, {POOL.name: live} if live else {})
-    assert {pool.name: pool.upstreams for pool in pools} == expected
+    (pool,) = (pool for pool in pools if pool.name == POOL.name)
+    assert (pool.arch, pool.upstreams, pool.any_arch) == ("amd64", upstreams, any_arch)
+    assert "a" in pool.nodes
+    assert not any(other.upstreams or other.any_arch for other in pools if other is not pool)
 
 
 def test_runtimes_and_rhcos_versions_of_a_pool_are_told_each_once() -> None:

@@ -356,6 +356,20 @@ def test_not_ready_says_why(state: StateView, level: Level, reason: str, message
             id="a node that is gone is still counted",
         ),
         pytest.param(
+            view(
+                node("a"),
+                workloads=(
+                    workload(
+                        "a",
+                        live={"updated": 0, "on_delete": True, "template_generation": "2"},
+                        pods=(pod("a", ready=True, template_generation="2"),),
+                    ),
+                ),
+            ),
+            "",
+            id="a pod that runs the same is not updated, by the controller's counters",
+        ),
+        pytest.param(
             view(node("a"), workloads=(workload("a", tainted={"m": Taint("dedicated", "infra", "NoSchedule")}),)),
             "NodeExcludedByTaint: taint dedicated=infra:NoSchedule keeps out m; add spec.tolerations to include them",
             id="a taint keeps a node out",
