@@ -12,6 +12,7 @@ from typing import Final
 
 import grpc
 
+from nicfleet.pem import certificates
 from nicfleet.transport import CHANNEL_OPTIONS
 
 
@@ -93,14 +94,14 @@ _HINTS: Final = (
 def _authorities(file: Path) -> bytes:
     """gRPC would take the world's authorities for none, and say little of what is no certificate."""
     try:
-        pem = file.read_bytes()
+        found = certificates(file.read_bytes())
     except OSError as error:
         raise _unusable(file, error.strerror or str(error)) from error
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=pem.decode("ascii"))
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=found.decode("ascii"))
     except (ssl.SSLError, ValueError) as error:
         raise _unusable(file, "it has no certificate in PEM") from error
-    return pem
+    return found
 
 
 def _unusable(file: Path, why: str) -> AuthorityUnusable:

@@ -5,7 +5,8 @@ import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
-from coordinator.certificates.issue import Pair, Unreadable, facts
+from coordinator.certificates.issue import Pair, Unreadable, facts, require_certificates
+from nicfleet.pem import certificates
 
 
 class CertificateUnusable(RuntimeError):
@@ -44,21 +45,24 @@ class CertificateFolder:
         self.load(server_context())
         if self._read() != pair:  # renewed between the two, so that nobody has looked at this one
             return self.pair()
-        self._require_certificate(pair.certificate)
+        try:
+            facts(pair.certificate)
+        except Unreadable as error:
+            raise self._unusable(error) from error
         return pair
 
     def authorities(self) -> bytes:
-        """`ca.crt`: whom to trust, so that the certificate is."""
+        """The certificates in `ca.crt`: whom to trust, so that the own one is."""
         file = self.path / "ca.crt"
         try:
-            authorities = file.read_bytes()
-        except OSError as error:
+            found = certificates(file.read_bytes())
+            require_certificates(found)
+        except (OSError, Unreadable) as error:
             raise CertificateUnusable(
-                f"{self.owner} cannot read {file} ({error.strerror}): put the PEM certificate of the authority there "
-                "that signed its own, so that agents can be told of it"
+                f"{self.owner} cannot use {file} ({_why(error)}): put the PEM certificate of the authority there that "
+                "signed its own, so that agents can be told of it"
             ) from error
-        self._require_certificate(authorities)
-        return authorities
+        return found
 
     @property
     def _files(self) -> tuple[Path, Path]:
@@ -73,18 +77,15 @@ class CertificateFolder:
         except OSError as error:
             raise self._unusable(error) from error
 
-    def _require_certificate(self, pem: bytes) -> None:
-        try:
-            facts(pem)
-        except Unreadable as error:
-            raise self._unusable(error) from error
-
     def _unusable(self, error: Exception) -> CertificateUnusable:
-        why = (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
         return CertificateUnusable(
-            f"{self.owner} has no usable tls.crt and tls.key in {self.path} ({why}): "
+            f"{self.owner} has no usable tls.crt and tls.key in {self.path} ({_why(error)}): "
             f"put a PEM certificate and its key there, or name their folder with {self.flag}"
         )
+
+
+def _why(error: Exception) -> str:
+    return (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
 
 
 def server_context() -> ssl.SSLContext:

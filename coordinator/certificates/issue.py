@@ -1,12 +1,13 @@
 """Certificates made and read. Pure but for the keys, which are random."""
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
@@ -18,14 +19,29 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from nicfleet.pem import certificates
+
 AUTHORITY_LIFE: Final = timedelta(days=5 * 365)
 SERVER_LIFE: Final = timedelta(days=90)
 SKEW: Final = timedelta(hours=1)
 """A certificate is valid so long before it is made: nodes' clocks differ."""
 
 
+_CURVES: Final = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
+"""Of keys with which TLS works everywhere."""
+
+_ODD: Final = (
+    ValueError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
+"""What `cryptography` raises for what it cannot, or will not, read."""
+
+
 class Unreadable(ValueError):
-    """Not a certificate, or not one with its key."""
+    """Not a certificate, or not one that serves its purpose; the text says why."""
 
 
 class Pair(NamedTuple):
@@ -38,10 +54,20 @@ class Pair(NamedTuple):
 class Facts(NamedTuple):
     """What a certificate says of itself."""
 
-    made: datetime
+    begins: datetime
+    """From when it is valid."""
     expires: datetime
     names: frozenset[str]
     """Host names and addresses that it is for."""
+
+    @property
+    def made(self) -> datetime:
+        """When, if we made it."""
+        return self.begins + SKEW
+
+    def holds(self, now: datetime) -> bool:
+        """Whether it is valid."""
+        return self.begins <= now < self.expires
 
 
 def new_authority(now: datetime) -> Pair:
@@ -77,36 +103,72 @@ def new_server(authority: Pair, names: Iterable[str], now: datetime) -> Pair:
 
 def facts(certificate: bytes) -> Facts:
     """Of the first certificate in a PEM text. Raises Unreadable."""
-    try:
-        read = x509.load_pem_x509_certificate(certificate)
-        extension = read.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-        names = frozenset(str(name.value) for name in extension.value)
-    except x509.ExtensionNotFound:
-        names = frozenset()
-    except ValueError as error:
-        raise Unreadable(str(error)) from error
-    return Facts(read.not_valid_before_utc + SKEW, read.not_valid_after_utc, names)
+    with _readable():
+        read = _first(certificate)
+        try:
+            extension = read.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+        except x509.ExtensionNotFound:
+            names = frozenset[str]()
+        else:
+            names = frozenset(str(name.value) for name in extension.value)
+        return Facts(read.not_valid_before_utc, read.not_valid_after_utc, names)
+
+
+def require_certificates(pem: bytes) -> None:
+    """Raises Unreadable when there is none in a PEM text, or one that cannot be read."""
+    _first(pem)
+    with _readable():
+        for each in x509.load_pem_x509_certificates(pem):
+            _ = each.extensions
 
 
 def require_pair(pair: Pair) -> None:
-    """Raises Unreadable when the key is not that of the certificate, or one of them is none."""
-    try:
-        of_certificate = x509.load_pem_x509_certificate(pair.certificate).public_key()
+    """Raises Unreadable when the key is not that of the certificate, or one of them is none, or of an odd kind."""
+    with _readable():
+        of_certificate = _first(pair.certificate).public_key()
         key = _private_key(pair.key)
-    except ValueError as error:
-        raise Unreadable(str(error)) from error
+    facts(pair.certificate)
     if _bytes(of_certificate) != _bytes(key.public_key()):
         raise Unreadable("the key belongs to another certificate")
 
 
+def require_authority(certificate: bytes) -> None:
+    """Raises Unreadable when it may not sign others."""
+    with _readable():
+        extensions = _first(certificate).extensions
+        try:
+            signs = extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+        except x509.ExtensionNotFound:
+            signs = False
+    if not signs:
+        raise Unreadable("the certificate is none of an authority")
+
+
 def is_signed_by(certificate: bytes, authority: bytes) -> bool:
-    """Whether the authority of this certificate signed that one."""
+    """Whether the authority of this certificate signed that one. Both can be read."""
     issuer = x509.load_pem_x509_certificate(authority)
     try:
         x509.load_pem_x509_certificate(certificate).verify_directly_issued_by(issuer)
-    except (InvalidSignature, TypeError, ValueError):
+    except (InvalidSignature, TypeError, *_ODD):
         return False
     return True
+
+
+def _first(pem: bytes) -> x509.Certificate:
+    if not certificates(pem):
+        raise Unreadable("there is no certificate in PEM")
+    with _readable():
+        return x509.load_pem_x509_certificate(pem)
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    try:
+        yield
+    except Unreadable:
+        raise
+    except _ODD as error:
+        raise Unreadable(str(error)) from error
 
 
 def _builder(
@@ -136,10 +198,12 @@ def _signed(
 def _private_key(pem: bytes) -> ec.EllipticCurvePrivateKey:
     try:
         key = load_pem_private_key(pem, password=None)
-    except TypeError as error:  # it is encrypted
-        raise Unreadable(str(error)) from error
-    if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise Unreadable("the key is none of an elliptic curve")
+    except TypeError as error:
+        raise Unreadable("the key is encrypted") from error
+    except ValueError as error:
+        raise Unreadable("there is no key in PEM") from error
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, _CURVES):
+        raise Unreadable("the key is none of an elliptic curve that everybody knows")
     return key
 
 

@@ -78,8 +78,12 @@ class Certificates(Collector):
         """Why agents cannot connect; "" when they can."""
         if self._shown is None:
             return f"there is no certificate to show to agents: {self._trouble}"
-        if self._clock() >= facts(self._shown.pair.certificate).expires:
+        now, told = self._clock(), facts(self._shown.pair.certificate)
+        if now >= told.expires:
             return f"the certificate has expired: {self._trouble or 'its renewal is not seen yet'}"
+        if now < told.begins:
+            ahead = f"the certificate is valid from {told.begins.isoformat()} on, and it is {now.isoformat()} here"
+            return f"{ahead}: {self._trouble or 'set the clocks of those right who make it and who show it'}"
         return ""
 
     def collect(self) -> Iterator[Metric]:

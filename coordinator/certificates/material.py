@@ -1,12 +1,14 @@
 """What the coordinator keeps of its certificates, and how that is written into the Secret."""
 
 import base64
-import binascii
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple, TypeVar
 
-from coordinator.certificates.issue import Pair, Unreadable, facts, require_pair
+from coordinator.certificates.issue import Pair, Unreadable, require_authority, require_pair
+from nicfleet.pem import certificates
+
+_Read = TypeVar("_Read")
 
 AUTHORITY: Final = ("ca.crt", "ca.key")
 COMING: Final = ("ca-next.crt", "ca-next.key")
@@ -37,14 +39,35 @@ class Material:
         return b"".join((*of_pairs, self.past or b""))
 
 
-def from_secret(data: Mapping[str, str]) -> Material:
-    """What of it can be used. The rest is as if it were not there, and so made anew."""
-    return Material(
-        authority=_pair(data, *AUTHORITY),
-        server=_pair(data, *SERVER),
-        coming=_pair(data, *COMING),
-        past=_certificate(data),
+class Found(NamedTuple):
+    """What a Secret has."""
+
+    material: Material
+    """What can be used."""
+    unusable: tuple[str, ...]
+    """Why the rest cannot: it is as if it were not there, and so made anew. Each a sentence."""
+
+
+def from_secret(data: Mapping[str, str]) -> Found:
+    """Read what `to_secret` made, or somebody else."""
+    unusable: list[str] = []
+
+    def used(names: tuple[str, ...], read: Callable[..., _Read]) -> _Read | None:
+        if data.keys().isdisjoint(names):
+            return None
+        try:
+            return read(*(_decoded(data, name) for name in names))
+        except Unreadable as error:
+            unusable.append(f"{' and '.join(names)} cannot be used: {error}")
+            return None
+
+    material = Material(
+        authority=used(AUTHORITY, _signer),
+        server=used(SERVER, _pair),
+        coming=used(COMING, _signer),
+        past=used((PAST,), _trusted),
     )
+    return Found(material, tuple(unusable))
 
 
 def to_secret(material: Material) -> Data:
@@ -57,22 +80,19 @@ def to_secret(material: Material) -> Data:
     }
 
 
-def _pair(data: Mapping[str, str], certificate: str, key: str) -> Pair | None:
-    try:
-        pair = Pair(_decoded(data[certificate]), _decoded(data[key]))
-        require_pair(pair)
-    except (KeyError, Unreadable):
-        return None
+def _pair(certificate: bytes, key: bytes) -> Pair:
+    pair = Pair(certificates(certificate), key)
+    require_pair(pair)
     return pair
 
 
-def _certificate(data: Mapping[str, str]) -> bytes | None:
-    try:
-        certificate = _decoded(data[PAST])
-        facts(certificate)
-    except (KeyError, Unreadable):
-        return None
-    return certificate
+def _signer(certificate: bytes, key: bytes) -> Pair:
+    return Pair(_trusted(certificate), _pair(certificate, key).key)
+
+
+def _trusted(certificate: bytes) -> bytes:
+    require_authority(certificate)
+    return certificates(certificate)
 
 
 def _keys(names: tuple[str, str], pair: Pair | None) -> Data:
@@ -83,8 +103,10 @@ def _encoded(value: bytes | None) -> str | None:
     return None if value is None else base64.b64encode(value).decode()
 
 
-def _decoded(text: str) -> bytes:
+def _decoded(data: Mapping[str, str], name: str) -> bytes:
+    if name not in data:
+        raise Unreadable(f"{name} is missing")
     try:
-        return base64.b64decode(text)
-    except binascii.Error as error:
-        raise Unreadable(str(error)) from error
+        return base64.b64decode(data[name], validate=True)
+    except ValueError as error:  # also for what is not ASCII
+        raise Unreadable(f"{name} is not in base64") from error

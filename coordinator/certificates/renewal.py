@@ -18,6 +18,9 @@ from coordinator.certificates.material import Material
 OVERLAP: Final = timedelta(days=1)
 """In which every agent has the new authority: kubelets bring it within minutes."""
 
+_UNTOLD: Final = timedelta(hours=1)
+"""For which a successor may be unpublished. As the overlap counts from when it is made, it is made anew then."""
+
 _AUTHORITY_LEFT: Final = 1 / 5
 _SERVER_LEFT: Final = 1 / 3
 
@@ -42,9 +45,9 @@ def renewed(held: Material, situation: Situation) -> Material:
 
 def authority_there(held: Material, situation: Situation) -> Material:
     """There must be one that signs. Without one, nobody who trusts the former is helped by waiting."""
-    if held.authority is not None and not _expired(held.authority, situation):
+    if held.authority is not None and _holds(held.authority, situation):
         return held
-    if held.coming is not None and not _expired(held.coming, situation):
+    if held.coming is not None and _holds(held.coming, situation):
         return replace(held, authority=held.coming, coming=None)
     return replace(held, authority=new_authority(situation.now), coming=None)
 
@@ -52,18 +55,19 @@ def authority_there(held: Material, situation: Situation) -> Material:
 def successor_made(held: Material, situation: Situation) -> Material:
     """In good time before the authority expires."""
     assert held.authority is not None
-    if held.coming is None and _due(held.authority, _AUTHORITY_LEFT, situation):
-        return replace(held, coming=new_authority(situation.now))
-    return held
+    if held.coming is not None and _holds(held.coming, situation) and not _untold(held.coming, situation):
+        return held
+    due = _due(held.authority, _AUTHORITY_LEFT, situation)
+    return replace(held, coming=new_authority(situation.now) if due else None)
 
 
 def successor_signs(held: Material, situation: Situation) -> Material:
     """Once all had the time to learn of it."""
     assert held.authority is not None
-    if held.coming is None or not _long_ago(held.coming.certificate, situation):
+    if held.coming is None or not _is_published(held.coming, situation):
         return held
-    if held.coming.certificate.strip() not in situation.published:
-        return held  # it was made, but could not be published
+    if not _is_old(held.coming.certificate, OVERLAP, situation):
+        return held
     return replace(held, authority=held.coming, coming=None, past=held.authority.certificate)
 
 
@@ -73,6 +77,7 @@ def server_certified(held: Material, situation: Situation) -> Material:
     server = held.server
     if (
         server is not None
+        and _holds(server, situation)
         and is_signed_by(server.certificate, held.authority.certificate)
         and situation.names <= facts(server.certificate).names
         and not _due(server, _SERVER_LEFT, situation)
@@ -84,7 +89,7 @@ def server_certified(held: Material, situation: Situation) -> Material:
 def past_forgotten(held: Material, situation: Situation) -> Material:
     """When no coordinator shows any more what it signed."""
     assert held.server is not None
-    if held.past is not None and _long_ago(held.server.certificate, situation):
+    if held.past is not None and _is_old(held.server.certificate, OVERLAP, situation):
         return replace(held, past=None)
     return held
 
@@ -98,8 +103,9 @@ RULES: Final[tuple[Callable[[Material, Situation], Material], ...]] = (
 )
 
 
-def _expired(pair: Pair, situation: Situation) -> bool:
-    return situation.now >= facts(pair.certificate).expires
+def _holds(pair: Pair, situation: Situation) -> bool:
+    """Whether it is valid: not expired, and not made by a clock that is ahead of ours."""
+    return facts(pair.certificate).holds(situation.now)
 
 
 def _due(pair: Pair, left: float, situation: Situation) -> bool:
@@ -108,5 +114,13 @@ def _due(pair: Pair, left: float, situation: Situation) -> bool:
     return situation.now >= told.expires - (told.expires - told.made) * left
 
 
-def _long_ago(certificate: bytes, situation: Situation) -> bool:
-    return situation.now - facts(certificate).made >= OVERLAP
+def _untold(coming: Pair, situation: Situation) -> bool:
+    return not _is_published(coming, situation) and _is_old(coming.certificate, _UNTOLD, situation)
+
+
+def _is_published(authority: Pair, situation: Situation) -> bool:
+    return authority.certificate.strip() in situation.published
+
+
+def _is_old(certificate: bytes, age: timedelta, situation: Situation) -> bool:
+    return situation.now - facts(certificate).made >= age

@@ -12,7 +12,7 @@ from coordinator.certificates.issue import Pair, facts
 from coordinator.certificates.material import Material
 from coordinator.certificates.renewal import Situation, renewed
 from coordinator.certificates.settings import TlsSettings
-from coordinator.certificates.store import ObjectMissing, Publication, Published, Store
+from coordinator.certificates.store import Kept, ObjectMissing, Publication, Published, Store
 from coordinator.kube.client import Kube
 from coordinator.kube.errors import Conflict, KubeError
 
@@ -73,16 +73,17 @@ class Own:
         return await _until_nobody_is_quicker(self._look)
 
     async def _look(self) -> Shown:
+        # What is published is read first: another coordinator keeps what it makes, and publishes it then. So what is
+        # kept is never older than what was published, or publishing is a Conflict.
+        published, trouble = await _published_now(self._publication)
         kept = await self._store.read()
-        try:
-            published = await self._publication.read()
-        except (KubeError, ObjectMissing) as error:
-            return _shown(kept.material, error)
+        if published is None:
+            return _shown(kept.material, trouble)
         wanted = renewed(kept.material, Situation(self._clock(), self._names, published.authorities))
         try:
             if wanted != kept.material:
                 await self._store.keep(wanted, kept)
-                _tell(kept.material, wanted)
+                _tell(kept, wanted)
         except Conflict:
             raise
         except KubeError as error:
@@ -102,12 +103,9 @@ class Given:
         return await _until_nobody_is_quicker(self._look)
 
     async def _look(self) -> Shown:
-        shown = Shown(self._folder.pair(), self._folder.authorities())
-        try:
-            published = await self._publication.read()
-        except (KubeError, ObjectMissing) as error:
-            return Shown(shown.pair, shown.authorities, str(error))
-        return await _published(self._publication, published, shown)
+        published, trouble = await _published_now(self._publication)
+        shown = Shown(self._folder.pair(), self._folder.authorities(), str(trouble or ""))
+        return shown if published is None else await _published(self._publication, published, shown)
 
 
 async def _until_nobody_is_quicker(look: Callable[[], Awaitable[Shown]]) -> Shown:
@@ -116,6 +114,14 @@ async def _until_nobody_is_quicker(look: Callable[[], Awaitable[Shown]]) -> Show
         with suppress(Conflict):
             return await look()
     return await look()
+
+
+async def _published_now(publication: Publication) -> tuple[Published | None, Exception | None]:
+    """What is published, or why that is not known."""
+    try:
+        return await publication.read(), None
+    except (KubeError, ObjectMissing) as error:
+        return None, error
 
 
 async def _published(publication: Publication, published: Published, shown: Shown) -> Shown:
@@ -136,11 +142,14 @@ def _shown(material: Material, error: Exception | None = None) -> Shown:
     return Shown(material.server, material.bundle, str(error) if error else "")
 
 
-def _tell(before: Material, after: Material) -> None:
+def _tell(kept: Kept, made: Material) -> None:
+    for why in kept.unusable:
+        log.warning("certificate not usable", extra={"why": why})
+    before = kept.material
     for name, old, new in (
-        ("authority", before.authority, after.authority),
-        ("next authority", before.coming, after.coming),
-        ("server certificate", before.server, after.server),
+        ("authority", before.authority, made.authority),
+        ("next authority", before.coming, made.coming),
+        ("server certificate", before.server, made.server),
     ):
         if new is not None and new != old:
             log.info("certificate made", extra={"what": name, "expires": facts(new.certificate).expires.isoformat()})

@@ -39,6 +39,8 @@ class Kept:
     """What the Secret has, and which edition of it that is."""
 
     material: Material
+    unusable: tuple[str, ...]
+    """Why the rest of it is not in the material."""
     version: str
 
 
@@ -80,7 +82,7 @@ class Store:
     async def read(self) -> Kept:
         """Raises KubeError and ObjectMissing."""
         found = await _read(self._kube, self._ref)
-        return Kept(from_secret(found.data or {}), found.metadata.resource_version)
+        return Kept(*from_secret(found.data or {}), found.metadata.resource_version)
 
     async def keep(self, material: Material, kept: Kept) -> None:
         """Write it in the place of what is kept. Raises KubeError; Conflict when that is not the newest."""

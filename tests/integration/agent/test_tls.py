@@ -199,6 +199,13 @@ async def test_every_renewal_shows_the_token_as_it_is_then(
             await following.probe()
 
 
+async def test_what_else_stands_beside_an_authority_is_nobodys_trouble(tmp_path: Path) -> None:
+    async with site(tmp_path, made()) as here:
+        here.ca_file.write_bytes("# für Käthe\n".encode("latin-1") + here.source.material.bundle)
+        async with agent(here.fleet.address, here.tls):
+            await (await here.fleet.stream()).receive()
+
+
 @dataclass(frozen=True)
 class Wrong:
     """What is shown, and how it is dialled; `trusted` None: the authority is the right one."""

@@ -4,7 +4,7 @@ import asyncio
 import base64
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -18,6 +18,7 @@ from coordinator.certificates.keeper import Certificates
 from coordinator.certificates.settings import TlsSettings
 from coordinator.certificates.sources import Source, names_of, source_of
 from coordinator.kube.client import Kube
+from coordinator.kube.objects import Ref
 from nicfleet.names import CA_CONFIG_MAP, CERTIFICATES_MANAGER, DEFAULT_NAMESPACE, SERVICE, TLS_SECRET
 from tests.controlplane.cluster import ControlPlane
 from tests.integration.coordinator.certificates import write_certificate
@@ -113,6 +114,49 @@ async def test_several_coordinators_agree_on_what_the_first_of_them_made(
     assert {each.authorities for each in second} == {published(installed)} == {first[0].authorities}
 
 
+class Slow:
+    """A client of a coordinator that another one overtakes after its first answer."""
+
+    def __init__(self, kube: Kube, meanwhile: Callable[[], Awaitable[object]]) -> None:
+        self._kube = kube
+        self._meanwhile: Callable[[], Awaitable[object]] | None = meanwhile
+        self.merge_patch = kube.merge_patch
+
+    async def get(self, ref: Ref) -> bytes:
+        answer = await self._kube.get(ref)
+        if (meanwhile := self._meanwhile) is not None:
+            self._meanwhile = None
+            await meanwhile()
+        return answer
+
+
+async def test_who_is_overtaken_publishes_nothing_that_is_old(
+    installed: ControlPlane, kube: Kube, clock: Clock
+) -> None:
+    first = await own(kube, clock).look()
+
+    async def everything_anew() -> None:
+        installed.kubectl("patch", "secret", TLS_SECRET, IN_NAMESPACE, "--type=merge", '-p={"data":null}')
+        await own(kube, clock).look()
+
+    written = len(_patches(installed))
+    overtaken = await own(Slow(kube, everything_anew), clock).look()  # type: ignore[arg-type]  # what sources call
+
+    assert overtaken.authorities == published(installed) == kept(installed)["ca.crt"] != first.authorities
+    assert _patches(installed)[written:] == [CA_CONFIG_MAP]
+
+
+def _patches(plane: ControlPlane) -> list[str]:
+    """The ConfigMaps that a coordinator has changed, one after the other."""
+    plane.kubectl("get", "namespace", "default")  # logged after all that has ended by now
+    return [
+        event["objectRef"]["name"]
+        for event in plane.audit()
+        if event["verb"] == "patch" and event.get("objectRef", {}).get("resource") == "configmaps"
+        and event["responseStatus"]["code"] == 200
+    ]  # fmt: skip
+
+
 async def test_nothing_is_written_while_nothing_is_due(installed: ControlPlane, kube: Kube, clock: Clock) -> None:
     source = own(kube, clock)
     await source.look()
@@ -145,7 +189,9 @@ async def test_a_successor_is_published_before_it_signs(installed: ControlPlane,
     assert published(installed) == kept(installed)["ca.crt"]
 
 
-async def test_what_somebody_else_did_to_them_is_mended(installed: ControlPlane, kube: Kube, clock: Clock) -> None:
+async def test_what_somebody_else_did_to_them_is_mended(
+    installed: ControlPlane, kube: Kube, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
     source = own(kube, clock)
     first = await source.look()
     installed.kubectl("patch", "configmap", CA_CONFIG_MAP, IN_NAMESPACE, "--type=merge", '-p={"data":{"ca.crt":"x"}}')
@@ -158,6 +204,15 @@ async def test_what_somebody_else_did_to_them_is_mended(installed: ControlPlane,
     installed.kubectl("patch", "secret", TLS_SECRET, IN_NAMESPACE, "--type=merge", '-p={"data":null}')
     anew = await source.look()
     assert anew.authorities == published(installed) != first.authorities
+    no_authority = {"ca.crt": kept(installed)["tls.crt"], "ca.key": kept(installed)["tls.key"]}
+    data = json.dumps({"data": {key: base64.b64encode(value).decode() for key, value in no_authority.items()}})
+    installed.kubectl("patch", "secret", TLS_SECRET, IN_NAMESPACE, "--type=merge", f"-p={data}")
+    again = await source.look()
+    assert is_signed_by(again.pair.certificate, again.authorities)
+    assert [vars(each)["why"] for each in caplog.records if each.message == "certificate not usable"] == [
+        "tls.crt and tls.key cannot be used: there is no key in PEM",
+        "ca.crt and ca.key cannot be used: the certificate is none of an authority",
+    ]
 
 
 def value(certificates: Certificates, name: str, **labels: str) -> float | None:
@@ -226,7 +281,8 @@ async def test_a_given_certificate_is_shown_and_its_authority_published(
     installed: ControlPlane, kube: Kube, clock: Clock, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     certificate = write_certificate(tmp_path)
-    (tmp_path / "ca.crt").write_bytes(certificate)
+    key = (tmp_path / "tls.key").read_bytes()
+    (tmp_path / "ca.crt").write_bytes("# für Käthe\n".encode("latin-1") + certificate + key)
     settings = TlsSettings(tmp_path, TLS_SECRET, CA_CONFIG_MAP, SERVICE)
     source = source_of(kube, DEFAULT_NAMESPACE, settings, clock)
     certificates = Certificates(source, clock, Random(1))
@@ -236,7 +292,7 @@ async def test_a_given_certificate_is_shown_and_its_authority_published(
 
     for broken, sentence in (
         ("tls.key", f"the coordinator has no usable tls.crt and tls.key in {tmp_path}"),
-        ("ca.crt", f"the coordinator cannot read {tmp_path}/ca.crt (No such file or directory): put the PEM"),
+        ("ca.crt", f"the coordinator cannot use {tmp_path}/ca.crt (No such file or directory): put the PEM"),
     ):
         before = (tmp_path / broken).read_bytes()
         (tmp_path / broken).unlink()

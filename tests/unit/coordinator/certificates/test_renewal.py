@@ -1,7 +1,6 @@
 """When certificates are made anew, by a clock that is turned by hand."""
 
-import base64
-from collections.abc import Callable
+from collections import deque
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -19,13 +18,15 @@ from coordinator.certificates.issue import (
     new_server,
     require_pair,
 )
-from coordinator.certificates.material import Material, from_secret, to_secret
+from coordinator.certificates.material import Material
 from coordinator.certificates.renewal import OVERLAP, Situation, renewed
 from coordinator.certificates.sources import names_of
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 NAMES = frozenset({"c.ns.svc", "localhost", "127.0.0.1"})
 SECOND = timedelta(seconds=1)
+UNTOLD = timedelta(hours=1)
+"""A successor that is not published in this time is made anew."""
 SUCCESSOR = AUTHORITY_LIFE * 0.8
 """After the authority was made, its successor is."""
 
@@ -38,6 +39,7 @@ FIRST = renewed(Material(), at(timedelta()))
 NEXT = renewed(FIRST, at(SUCCESSOR))
 """With a successor, which is not yet known to all."""
 TAKEN_OVER = renewed(NEXT, at(SUCCESSOR + OVERLAP, NEXT.bundle))
+AHEAD = renewed(FIRST, at(SERVER_LIFE)).server
 
 
 def test_out_of_nothing_comes_an_authority_and_what_it_signs() -> None:
@@ -46,8 +48,9 @@ def test_out_of_nothing_comes_an_authority_and_what_it_signs() -> None:
     assert (FIRST.coming, FIRST.past) == (None, None)
     assert FIRST.bundle == FIRST.authority.certificate
     assert is_signed_by(FIRST.server.certificate, FIRST.authority.certificate)
-    assert facts(FIRST.server.certificate) == (START, START + SERVER_LIFE, NAMES)
-    assert facts(FIRST.authority.certificate) == (START, START + AUTHORITY_LIFE, frozenset())
+    assert facts(FIRST.server.certificate) == (START - SKEW, START + SERVER_LIFE, NAMES)
+    assert facts(FIRST.authority.certificate) == (START - SKEW, START + AUTHORITY_LIFE, frozenset())
+    assert facts(FIRST.server.certificate).made == START
     for pair in (FIRST.authority, FIRST.server):
         require_pair(pair)
 
@@ -61,14 +64,24 @@ def test_out_of_nothing_comes_an_authority_and_what_it_signs() -> None:
         pytest.param(FIRST, at(SERVER_LIFE + OVERLAP), {"server"}, id="expired"),
         pytest.param(FIRST, at(SECOND, names=NAMES | {"other"}), {"server"}, id="another-name"),
         pytest.param(FIRST, at(SECOND, names=NAMES - {"localhost"}), set(), id="one-name-more-than-needed"),
-        pytest.param(FIRST, at(-timedelta(days=3)), set(), id="the-clock-was-set-back"),
+        pytest.param(FIRST, at(-SKEW), set(), id="made-by-a-clock-a-little-ahead"),
+        pytest.param(FIRST, at(-SKEW - SECOND), {"authority", "server"}, id="made-by-a-clock-that-was-ahead"),
+        pytest.param(replace(FIRST, server=AHEAD), at(SECOND), {"server"}, id="another-coordinators-clock-was-ahead"),
         pytest.param(replace(FIRST, server=None), at(SECOND), {"server"}, id="no-server-certificate"),
         pytest.param(replace(FIRST, authority=None), at(SECOND), {"authority", "server"}, id="no-authority"),
         pytest.param(FIRST, at(SUCCESSOR - SECOND), {"server"}, id="more-than-a-fifth-of-the-authority-is-left"),
         pytest.param(FIRST, at(SUCCESSOR), {"server", "coming"}, id="a-fifth-of-the-authority-is-left"),
         pytest.param(FIRST, at(AUTHORITY_LIFE), {"authority", "server", "coming"} - {"coming"}, id="authority-expired"),
         pytest.param(NEXT, at(SUCCESSOR + OVERLAP - SECOND, NEXT.bundle), set(), id="not-known-for-a-day"),
-        pytest.param(NEXT, at(SUCCESSOR + OVERLAP, FIRST.bundle), set(), id="known-to-nobody"),
+        pytest.param(NEXT, at(SUCCESSOR + UNTOLD - SECOND, FIRST.bundle), set(), id="known-to-nobody-yet"),
+        pytest.param(NEXT, at(SUCCESSOR + UNTOLD, FIRST.bundle), {"coming"}, id="known-to-nobody-for-an-hour"),
+        pytest.param(NEXT, at(SUCCESSOR + OVERLAP, FIRST.bundle), {"coming"}, id="known-to-nobody-for-a-day"),
+        pytest.param(
+            replace(NEXT, coming=new_authority(START + SUCCESSOR + OVERLAP)),
+            at(SUCCESSOR),
+            {"coming"},
+            id="the-successor-was-made-by-a-clock-that-was-ahead",
+        ),
         pytest.param(
             NEXT, at(SUCCESSOR + OVERLAP, NEXT.bundle), {"authority", "coming", "past", "server"}, id="known-to-all"
         ),
@@ -111,46 +124,36 @@ def test_an_agent_trusts_what_any_coordinator_shows(part: timedelta) -> None:
     assert held != FIRST
 
 
+LOOK = timedelta(minutes=15)
+"""Between two looks: here fewer than there are, for the sake of the test's time."""
+LOOKS_BEHIND = 3
+"""So long a kubelet takes, and more: it looks once a minute, and remembers for a minute or so."""
+
+
+@pytest.mark.parametrize("away", [0.0, 0.5, 23.6, 50.0], ids=lambda hours: f"{hours}h-unpublished")
+def test_agents_whose_bundle_lags_behind_trust_what_is_shown_through_a_whole_change(away: float) -> None:
+    """Also when the successor could not be published for a while after it was made."""
+    now = SUCCESSOR - LOOK
+    published_again = SUCCESSOR + timedelta(hours=away)
+    held = renewed(FIRST, at(now))
+    published = deque([held.bundle] * LOOKS_BEHIND, maxlen=LOOKS_BEHIND)
+    signers = set()
+    while now < published_again + timedelta(days=3):
+        now += LOOK
+        lagging = _each(published[0])
+        held = renewed(held, at(now, published[-1]))
+        published.append(held.bundle if now < SUCCESSOR or now >= published_again else published[-1])
+        assert held.server is not None
+        assert any(is_signed_by(held.server.certificate, each) for each in lagging), now
+        assert held.authority is not None
+        signers.add(held.authority.certificate)
+    assert len(signers) == 2
+    assert held.past is None
+
+
 def _each(bundle: bytes) -> list[bytes]:
     end = b"-----END CERTIFICATE-----\n"
     return [part + end for part in bundle.split(end) if part]
-
-
-@pytest.mark.parametrize(
-    "material",
-    [pytest.param(each, id=name) for name, each in {"first": FIRST, "next": NEXT, "taken-over": TAKEN_OVER}.items()],
-)
-def test_the_secret_keeps_all_of_it(material: Material) -> None:
-    written = to_secret(material)
-    assert from_secret({key: value for key, value in written.items() if value is not None}) == material
-    assert written.keys() == to_secret(Material()).keys(), "what is no more is taken away"
-
-
-def _broken(change: Callable[[dict[str, str]], object]) -> dict[str, str]:
-    data = {key: value for key, value in to_secret(FIRST).items() if value is not None}
-    change(data)
-    return data
-
-
-@pytest.mark.parametrize(
-    ("data", "expected"),
-    [
-        pytest.param({}, Material(), id="empty"),
-        pytest.param(_broken(lambda d: d.pop("tls.key")), replace(FIRST, server=None), id="half-a-pair"),
-        pytest.param(_broken(lambda d: d.update({"tls.crt": "!"})), replace(FIRST, server=None), id="no-base64"),
-        pytest.param(
-            _broken(lambda d: d.update({"tls.crt": base64.b64encode(b"x").decode()})),
-            replace(FIRST, server=None),
-            id="no-pem",
-        ),
-        pytest.param(
-            _broken(lambda d: d.update({"ca.key": d["tls.key"]})), replace(FIRST, authority=None), id="another-key"
-        ),
-        pytest.param(_broken(lambda d: d.update({"ca-past.crt": "eA=="})), FIRST, id="the-past-is-unreadable"),
-    ],
-)
-def test_what_cannot_be_used_is_as_if_it_were_not_there(data: dict[str, str], expected: Material) -> None:
-    assert from_secret(data) == expected
 
 
 def test_clocks_of_nodes_may_be_behind() -> None:
