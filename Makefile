@@ -108,7 +108,8 @@ test-images: $(READY) ## build both images on a Debian base and run them (root, 
 e2e: $(READY) ## the README's story on real kubelets of this machine (root, containerd, buildah, mmdebstrap)
 	@$(BIN)/python -m tests.e2e.machine
 	$(BIN)/python -m tests.controlplane build
-	NICFLEET_E2E=1 $(BIN)/pytest -p no:xdist --exitfirst --override-ini=log_cli=true --log-cli-level=INFO \
+	@# exec: make passes SIGTERM on to what it started, which would be a shell
+	exec env NICFLEET_E2E=1 $(BIN)/pytest -p no:xdist --exitfirst --override-ini=log_cli=true --log-cli-level=INFO \
 	  --log-cli-format='%(asctime)s %(message)s' --log-cli-date-format=%H:%M:%S tests/e2e
 
 clean: ## remove what was made here

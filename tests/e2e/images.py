@@ -33,7 +33,7 @@ _PROGRAMS: Final = {"thin_entrypoint": "stand-in", "install_multus": "done"}
 
 
 class Images:
-    """Builds archives of images into a folder. `close` it in the end."""
+    """Builds archives of images into a folder, which holds all that this needs and makes."""
 
     def __init__(self, folder: Path, say: Callable[[str], None]) -> None:
         folder.mkdir()
@@ -44,9 +44,6 @@ class Images:
         (folder / "store").mkdir()
         self._store = Store(folder / "store", ENCLOSED)
         self._architecture = next(name for name, machine in MACHINES.items() if machine == os.uname().machine)
-
-    def close(self) -> None:
-        self._store.buildah("rm", "--all")
 
     def ours(self) -> Sequence[Path]:
         """Archives of the agent's and the coordinator's image, made of this checkout."""

@@ -70,7 +70,6 @@ class Site:
         self.plane = self._ending.enter_context(ControlPlane([name for name in COMPONENTS if name != KWOK], log.info))
         self._serve()
         images = Images(self.folder / "images", log.info)
-        self._ending.callback(images.close)
         stand_ins, ours = images.stand_ins(), images.ours()
         self.host = RecordedHost(self.folder / "recorded-host")
         self._ending.callback(self.host.close)
