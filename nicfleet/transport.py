@@ -7,6 +7,11 @@ minute, whatever its keepalive timeout: it is the ping timeout that counts.
 
 from typing import Final
 
+ANSWER_SECONDS: Final = 10.0
+"""So long an agent waits for the answer to its Hello."""
+GREETING_SECONDS: Final = 9.0
+"""So long after the call began the coordinator has answered, whatever it had to wait for."""
+
 MESSAGE_BYTES: Final = 4 << 20
 """Largest message sent or taken. An inventory of 16 PFs with 64 VFs each is 0.3 MB."""
 

@@ -10,17 +10,18 @@ from hashlib import sha256
 from typing import Final, TypeVar
 
 from coordinator.authentication import rules
-from coordinator.authentication.answers import Answers, TooManyQuestions, Until
-from coordinator.authentication.claims import expiry
+from coordinator.authentication.answers import Answers, Until
+from coordinator.authentication.claims import claims_of
 from coordinator.authentication.reviews import may_view, whose
 from coordinator.authentication.rules import Agent, Viewer
+from coordinator.authentication.turns import TooManyWait, Turns
 from coordinator.kube.client import Kube
 from coordinator.kube.errors import KubeError
 from nicfleet.names import TOKEN_AUDIENCE
 from nicfleet.reasons import Finding
 
 PATIENCE: Final = 8.0
-"""Seconds for an answer. An agent waits 10 for that to its greeting."""
+"""Seconds for an answer. The question itself goes on: who comes back finds the answer to it."""
 
 AGENT_SECONDS: Final = 300.0
 """For so long an agent may come back without a question to the API server."""
@@ -31,7 +32,11 @@ REFUSED_SECONDS: Final = 10.0
 
 _AT_ONCE: Final = 16
 """Questions in flight. 10,000 reviews are 3 s of the API server's time, all at once or not."""
+_OF_ONE: Final = 8
+"""Of them for one address. All agents may have one, behind a NAT."""
+_WAITING: Final = 20_000
 _MOST: Final = 20_000
+_MOST_REFUSED: Final = 4096
 
 T = TypeVar("T")
 
@@ -48,45 +53,57 @@ class Gate:
         self._kube = kube
         self._agent_account = agent_account
         self._clock = clock
-        self._agents = Answers[Agent | Finding](clock, _AT_ONCE, _MOST)
-        self._viewers = Answers[Viewer | Finding](clock, _AT_ONCE, _MOST)
+        self._agents = Answers[Agent](clock, _turns(), _MOST, _MOST_REFUSED)
+        self._viewers = Answers[Viewer](clock, _turns(), _MOST, _MOST_REFUSED)
 
     @property
     def reachable(self) -> bool:
         """Whether the API server answers, as far as is known: without it no new token can be checked."""
         return self._kube.reachability.ok
 
-    async def agent(self, token: str) -> Agent | Finding:
-        """Which agent shows this token."""
+    async def agent(self, token: str, peer: str) -> Agent | Finding:
+        """Which agent shows this token. `peer` is the address from which it does."""
         if not token:
             return rules.NO_AGENT_TOKEN
-        return await _patiently(self._agents.get(_key(token), lambda: self._ask_for_agent(token)))
+        expires = rules.end_of_agents(claims_of(token), self._clock())
+        if isinstance(expires, Finding):
+            return expires
+        return await _patiently(self._agents.get(_key(token), peer, lambda: self._ask_for_agent(token, expires)))
 
-    async def viewer(self, token: str) -> Viewer | Finding:
-        """Who shows this token and may read the fleet."""
+    async def viewer(self, token: str, peer: str) -> Viewer | Finding:
+        """Who shows this token and may read the fleet. `peer` is the address from which he does."""
         if not token:
             return rules.NO_VIEWER_TOKEN
-        return await _patiently(self._viewers.get(_key(token), lambda: self._ask_for_viewer(token)))
+        expires = rules.end_of_viewers(claims_of(token), self._clock())
+        if isinstance(expires, Finding):
+            return expires
+        return await _patiently(self._viewers.get(_key(token), peer, lambda: self._ask_for_viewer(token, expires)))
 
-    async def _ask_for_agent(self, token: str) -> Until[Agent | Finding]:
+    async def _ask_for_agent(self, token: str, expires: float) -> Until[Agent] | Until[Finding]:
         reviewed = await whose(self._kube, token, TOKEN_AUDIENCE)
-        now = self._clock()
-        found = rules.agent_of(reviewed, self._agent_account, expiry(token), now)
+        found = rules.agent_of(reviewed, self._agent_account, expires)
         if isinstance(found, Finding):
-            return Until(found, now + REFUSED_SECONDS)
-        return Until(found, min(now + AGENT_SECONDS, found.expires))
+            return self._refused(found)
+        return Until(found, min(self._clock() + AGENT_SECONDS, expires))
 
-    async def _ask_for_viewer(self, token: str) -> Until[Viewer | Finding]:
+    async def _ask_for_viewer(self, token: str, expires: float | None) -> Until[Viewer] | Until[Finding]:
         reviewed = await whose(self._kube, token, TOKEN_AUDIENCE)
         if reviewed.user is None or TOKEN_AUDIENCE not in reviewed.audiences:
             reviewed = await whose(self._kube, token)  # what kubectl sends is made for the API server
-        user, now, expires = reviewed.user, self._clock(), expiry(token)
-        if user is None or (expires is not None and expires <= now):
-            return Until(rules.unknown_viewer(reviewed), now + REFUSED_SECONDS)
+        user = reviewed.user
+        if user is None:
+            return self._refused(rules.unknown_viewer(reviewed))
         if not await may_view(self._kube, user):
-            return Until(rules.forbidden(user), now + REFUSED_SECONDS)
-        until = now + VIEWER_SECONDS
+            return self._refused(rules.forbidden(user))
+        until = self._clock() + VIEWER_SECONDS
         return Until(Viewer(user.name, expires), until if expires is None else min(until, expires))
+
+    def _refused(self, why: Finding) -> Until[Finding]:
+        return Until(why, self._clock() + REFUSED_SECONDS)
+
+
+def _turns() -> Turns:
+    return Turns(_AT_ONCE, _OF_ONE, _WAITING)
 
 
 async def _patiently(question: Awaitable[T]) -> T:
@@ -95,7 +112,7 @@ async def _patiently(question: Awaitable[T]) -> T:
             return await question
     except TimeoutError as error:
         raise Unchecked(f"the token is not checked yet: no answer of the API server in {PATIENCE:g} s") from error
-    except TooManyQuestions as error:
+    except TooManyWait as error:
         raise Unchecked("the token is not checked yet: too many others wait for it") from error
     except KubeError as error:
         raise Unchecked(f"the token cannot be checked now: {error}") from error

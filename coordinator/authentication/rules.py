@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from coordinator.authentication.claims import Claims
 from nicfleet.names import TOKEN_AUDIENCE, VIEW_PATH
 from nicfleet.reasons import Finding, Reason
 
@@ -63,8 +64,25 @@ class Viewer:
     expires: float | None
 
 
-def agent_of(reviewed: Reviewed, account: str, expires: float | None, now: float) -> Agent | Finding:
-    """`account` is the agents' user name: "system:serviceaccount:NAMESPACE:NAME"."""
+def end_of_agents(claims: Claims | None, now: float) -> float | Finding:
+    """When an agent's token ends, by its own claims; or why it is none, whatever the API server may say of it."""
+    if claims is None or claims.exp is None:
+        return _unproven(f"what the agent shows is no token of a pod: {MOUNT_TOKEN}")
+    if TOKEN_AUDIENCE not in claims.audiences:
+        return _unproven(f"the agent's token is not for audience {TOKEN_AUDIENCE}: {MOUNT_TOKEN}")
+    if claims.exp <= now:
+        return _unproven("the agent's token has expired: see why the kubelet does not renew the file of --token-file")
+    return claims.exp
+
+
+def end_of_viewers(claims: Claims | None, now: float) -> float | Finding | None:
+    """Likewise of a viewer, whose token need be no JWT, and may be for anybody; None: it does not say."""
+    ends = claims.exp if claims is not None else None
+    return _unproven(f"the token has expired: {SHOW_TOKEN}") if ends is not None and ends <= now else ends
+
+
+def agent_of(reviewed: Reviewed, account: str, expires: float) -> Agent | Finding:
+    """`account` is the agents' user name: "system:serviceaccount:NAMESPACE:NAME"; `expires` is the token's end."""
     user = reviewed.user
     if user is None or TOKEN_AUDIENCE not in reviewed.audiences:
         # A server that knows nothing of audiences takes a token that was made for somebody else.
@@ -76,10 +94,8 @@ def agent_of(reviewed: Reviewed, account: str, expires: float | None, now: float
             "or give the coordinator the right --agent-service-account"
         )
     node, uid, pod = user.claim("node-name"), user.claim("node-uid"), user.claim("pod-name")
-    if not node or not pod or expires is None:
+    if not node or not pod:
         return _foreign(f"the token is bound to no pod on a node: {MOUNT_TOKEN}; Kubernetes must be 1.30 or newer")
-    if expires <= now:
-        return _unproven("the agent's token has expired: see why the kubelet does not renew the file of --token-file")
     return Agent(node, uid, pod, expires)
 
 

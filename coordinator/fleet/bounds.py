@@ -21,7 +21,7 @@ MAX_FUNCTIONS: Final = 10_000
 """Network functions of one node, VFs included."""
 
 _MAX_SECTIONS: Final = 1024
-_MAX_HELLO: Final = 256 * 1024
+_MAX_GREETING: Final = 256 * 1024
 """Bytes. A manifest of all sections takes less; what nobody knows yet is not to weigh more."""
 _MAX_HASH: Final = 32
 _MAX_TEXT: Final = 1024
@@ -38,10 +38,14 @@ class OutOfBounds(ValueError):
     """A message breaks a bound; the text is one sentence for the agent's log."""
 
 
+def check_greeting(size: int) -> None:
+    """The bytes of a stream's first message, before it is read. Raises OutOfBounds."""
+    if size > _MAX_GREETING:
+        raise OutOfBounds(f"the first message has {size} bytes, {_MAX_GREETING} are allowed")
+
+
 def check_hello(hello: fleet_pb2.Hello) -> None:
     """Raises OutOfBounds."""
-    if (size := hello.ByteSize()) > _MAX_HELLO:
-        raise OutOfBounds(f"hello has {size} bytes, {_MAX_HELLO} is the most")
     name = hello.node_name
     if len(name) > _MAX_NODE_NAME or not _NODE_NAME.fullmatch(name):
         raise OutOfBounds(f"hello.node_name {_shown(name)} is not the name of a Kubernetes Node")

@@ -1,24 +1,14 @@
-"""What the gRPC side does on a coordinator that does not lead: it knows no fleet, and says who does."""
+"""What the gRPC side of a coordinator that does not lead tells viewers: it knows no fleet, and says who does."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
-from contextlib import suppress
-from functools import partial
 from typing import Any, Final, Never, NoReturn, Protocol, TypeAlias
 
 import grpc
-from google.protobuf.message import DecodeError
-
-from nicfleet.v1 import fleet_pb2
 
 LEADER_METADATA: Final = "nicfleet-leader"
 """Key of the trailing metadata that has the leader's HOST:PORT."""
 
-_REPORT: Final = f"/{fleet_pb2.DESCRIPTOR.services_by_name['Fleet'].full_name}/Report"
-_HELLO_SECONDS: Final = 10.0
-
 _Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
-_Report: TypeAlias = Callable[[AsyncIterator[Any], _Context], Awaitable[None]]
 
 
 class Leadership(Protocol):
@@ -53,7 +43,7 @@ ALONE: Final[Leadership] = _Alone()
 
 
 class OnlyTheLeader(grpc.aio.ServerInterceptor):
-    """Sends agents to the leader while another coordinator is it, and calls of `views` (full names) away."""
+    """Sends calls of these services (full names) away while another coordinator leads."""
 
     def __init__(self, leadership: Leadership, views: Collection[str]) -> None:
         self._leadership = leadership
@@ -66,29 +56,11 @@ class OnlyTheLeader(grpc.aio.ServerInterceptor):
     ) -> Any:
         """gRPC's hook."""
         handler = await continuation(handler_call_details)
-        if handler is None or self._leadership.leads:
-            return handler
-        if handler_call_details.method == _REPORT:
-            return grpc.stream_stream_rpc_method_handler(
-                partial(self._report, handler.stream_stream), handler.request_deserializer, handler.response_serializer
-            )
-        if not handler_call_details.method.startswith(self._views):
+        if handler is None or self._leadership.leads or not handler_call_details.method.startswith(self._views):
             return handler
         if handler.response_streaming:
             return grpc.unary_stream_rpc_method_handler(self._refuse_stream)
         return grpc.unary_unary_rpc_method_handler(self._refuse)
-
-    async def _report(self, lead: _Report, requests: AsyncIterator[Any], context: _Context) -> None:
-        """The agent may be answered at once, or after a while by the leader that this coordinator has become."""
-        address = await self._leadership.elsewhere()
-        if address is None:
-            await lead(requests, context)
-            return
-        with suppress(DecodeError, TimeoutError):
-            # It says hello before it listens; one that stays silent is told all the same.
-            async with asyncio.timeout(_HELLO_SECONDS):
-                await anext(requests, None)
-        await context.write(fleet_pb2.ReportResponse(not_leader=fleet_pb2.NotLeader(address=address)))
 
     async def _refuse_stream(self, request: object, context: _Context) -> AsyncIterator[Never]:
         """As a generator, which is what the interceptors around this one take a stream's handler for."""

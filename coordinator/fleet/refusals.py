@@ -1,9 +1,10 @@
 """Who was refused: counted each time, told once.
 
-A peer that is refused comes back every half a minute, and there may be thousands of them.
+A peer that is refused comes back every half a minute, and there may be thousands of them. What it says of itself counts
+for nothing here: it could say something else each time.
 """
 
-from collections import Counter, OrderedDict
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Mapping
 from typing import Final
 from urllib.parse import unquote
@@ -13,7 +14,7 @@ from nicfleet.reasons import Reason
 REPEAT_SECONDS: Final = 3600.0
 """Between two lines about the same."""
 _MOST: Final = 4096
-"""Remembered at most; of more, some are told again."""
+"""Peers told of in that time, for each reason. More are only counted."""
 
 
 class Refusals:
@@ -21,7 +22,8 @@ class Refusals:
         """`clock` in seconds; it need not be that of the wall."""
         self._clock = clock
         self._counts = Counter[Reason]()
-        self._told: OrderedDict[tuple[Reason, str, str], float] = OrderedDict()
+        self._told: defaultdict[Reason, OrderedDict[tuple[str, str], float]] = defaultdict(OrderedDict)
+        """When, by peer and node, the longest ago first."""
 
     @property
     def counts(self) -> Mapping[Reason, int]:
@@ -29,20 +31,18 @@ class Refusals:
         return self._counts
 
     def count(self, reason: Reason, peer: str, node: str = "") -> bool:
-        """One more, of a peer (an address without its port) that spoke for a node; True when it is to be told."""
+        """One more, of a peer (an address without its port) that has proved its node; True when it is to be told."""
         self._counts[reason] += 1
         return self.is_news(reason, peer, node)
 
     def is_news(self, reason: Reason, peer: str, node: str = "") -> bool:
         """The same without counting, for what is no refusal."""
-        key, now = (reason, peer, node), self._clock()
-        told = self._told.get(key)
-        if told is not None and now - told < REPEAT_SECONDS:
+        told, now = self._told[reason], self._clock()
+        while told and now - next(iter(told.values())) >= REPEAT_SECONDS:
+            told.popitem(last=False)
+        if (peer, node) in told or len(told) >= _MOST:
             return False
-        self._told[key] = now
-        self._told.move_to_end(key)
-        if len(self._told) > _MOST:
-            self._told.popitem(last=False)
+        told[peer, node] = now
         return True
 
 

@@ -2,7 +2,6 @@
 
 One slow, silent or hostile agent costs its own stream and nothing else.
 """
-# ruff: noqa: N802 — gRPC's methods are named in the proto
 
 import asyncio
 import logging
@@ -11,7 +10,7 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC
-from typing import Final, NoReturn, Self, TypeAlias
+from typing import Any, Final, NoReturn, Self, TypeAlias
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -20,6 +19,7 @@ from coordinator.authentication.gate import Gate, Unchecked
 from coordinator.authentication.rules import Agent, objection
 from coordinator.fleet import bounds
 from coordinator.fleet.fleet import Fleet
+from coordinator.fleet.hearing import Hearing
 from coordinator.fleet.identity import Identity
 from coordinator.fleet.leadership import ALONE, Leadership, OnlyTheLeader
 from coordinator.fleet.refusals import Refusals, host_of
@@ -30,17 +30,20 @@ from coordinator.fleet.views import FleetView
 from nicfleet.introspection import REFLECTION, Health, add_introspection
 from nicfleet.inventory import NodeName
 from nicfleet.reasons import Finding, Reason
-from nicfleet.transport import SERVER_OPTIONS
-from nicfleet.v1 import fleet_pb2, fleet_pb2_grpc, view_pb2, view_pb2_grpc
+from nicfleet.transport import GREETING_SECONDS, SERVER_OPTIONS
+from nicfleet.v1 import fleet_pb2, view_pb2, view_pb2_grpc
 
 log = logging.getLogger(__name__)
 
 PROTOCOL: Final = 1
-HELLO_SECONDS: Final = 10
 
-# Above our own bound, so that a message that breaks it is answered in words; gRPC itself just ends the stream.
-_MAX_RECEIVED: Final = 2 * bounds.MAX_MESSAGE
-_OPTIONS: Final = tuple({**dict(SERVER_OPTIONS), "grpc.max_receive_message_length": _MAX_RECEIVED}.items())
+_OPTIONS: Final = {
+    **dict(SERVER_OPTIONS),
+    # Above our own bound, so that a message that breaks it is answered in words; gRPC itself just ends the stream.
+    "grpc.max_receive_message_length": 2 * bounds.MAX_MESSAGE,
+    # Else a peer that sends much may have megabytes taken in that nobody has asked for.
+    "grpc.http2.bdp_probe": 0,
+}
 _Context: TypeAlias = grpc.aio.ServicerContext[fleet_pb2.ReportRequest, fleet_pb2.ReportResponse]
 _FLEET: Final = fleet_pb2.DESCRIPTOR.services_by_name["Fleet"].full_name
 _VIEW: Final = view_pb2.DESCRIPTOR.services_by_name["FleetView"].full_name
@@ -99,16 +102,19 @@ async def serve(
     credentials: grpc.ServerCredentials | None = None,
     gate: Gate | None = None,
     leadership: Leadership = ALONE,
+    *,
+    trust_loopback: bool = True,
 ) -> Server:
     """Serve agents and people on `listen` (HOST:PORT; port 0: a free one); without credentials in plaintext.
 
-    Without a gate everybody may speak for any node and read everything. Raises CannotListen.
+    Without a gate everybody may speak for any node and read everything. With one, whoever calls from the own loopback
+    may read, if that is trusted. Raises CannotListen.
     """
     guards: list[grpc.aio.ServerInterceptor] = [OnlyTheLeader(leadership, (_VIEW,))]
     if gate is not None:
-        guards.insert(0, ViewGuard(gate, refusals, (_VIEW, REFLECTION)))
-    server = grpc.aio.server(options=_OPTIONS, interceptors=guards)
-    fleet_pb2_grpc.add_FleetServicer_to_server(FleetService(fleet, Sessions(), refusals, gate), server)
+        guards.insert(0, ViewGuard(gate, refusals, (_VIEW, REFLECTION), trust_loopback=trust_loopback))
+    server = grpc.aio.server(options=tuple(_OPTIONS.items()), interceptors=guards)
+    server.add_generic_rpc_handlers([FleetService(fleet, refusals, gate, leadership).handler()])
     view_pb2_grpc.add_FleetViewServicer_to_server(view, server)
     health = await add_introspection(server, (_FLEET, _VIEW))
     try:
@@ -125,56 +131,70 @@ def _listen(server: grpc.aio.Server, address: str, credentials: grpc.ServerCrede
     return server.add_secure_port(address, credentials)
 
 
-class FleetService(fleet_pb2_grpc.FleetServicer):
+class FleetService:
     """Fleet.Report: what agents say, checked and put into the fleet."""
 
-    def __init__(self, fleet: Fleet, sessions: Sessions, refusals: Refusals, gate: Gate | None) -> None:
+    def __init__(self, fleet: Fleet, refusals: Refusals, gate: Gate | None, leadership: Leadership) -> None:
         self._fleet = fleet
-        self._sessions = sessions
+        self._sessions = Sessions()
         self._refusals = refusals
         self._gate = gate
+        self._leadership = leadership
+        self._hearing = Hearing()
 
-    async def Report(  # type: ignore[override]  # the stubs know generators only; a probe must be able to cut in
-        self,
-        request_iterator: AsyncIterator[fleet_pb2.ReportRequest],
-        context: _Context,
-    ) -> None:
+    def handler(self) -> grpc.GenericRpcHandler:
+        """For gRPC. Unlike the stubs' it leaves messages as bytes: whose they are is known before they are read."""
+        write = fleet_pb2.ReportResponse.SerializeToString
+        report: Any = grpc.stream_stream_rpc_method_handler(self._report, response_serializer=write)
+        return grpc.method_handlers_generic_handler(_FLEET, {"Report": report})
+
+    async def _report(self, messages: AsyncIterator[bytes], context: _Context) -> None:
         """One agent's stream, from Hello to its end."""
-        session = None
+        session, agent = None, None
         try:
-            async with asyncio.timeout(HELLO_SECONDS) as deadline:
-                hello = await _first(request_iterator)  # even of one who will be refused: he listens when he has spoken
+            # From here on the agent waits for its welcome, whatever that has to wait for.
+            async with asyncio.timeout(GREETING_SECONDS) as deadline:
+                if (leader := await self._leadership.elsewhere()) is not None:
+                    await self._send_away(leader, messages, context)
+                    return
+                agent = await self._prove(messages, context)
+                hello = _hello(await anext(messages, b""))
                 session = Session(_identity(hello), context.write, deadline)
-                deadline.reschedule(None)  # the claim may have to wait for the API server, and for a probe
-                agent = await self._prove(context)
                 self._require(agent, session)
                 await self._admit(session)
                 try:
-                    await self._converse(session, agent, hello.manifest, request_iterator)
+                    await self._converse(session, agent, hello.manifest, messages)
                 finally:
                     self._leave(session)
         except _Refusal as refusal:
-            await self._refuse(session, context, refusal)
+            await self._refuse(session, agent, context, refusal)
         except DecodeError:
             unreadable = _Refusal(fleet_pb2.REFUSAL_REASON_MALFORMED, "the message is not of nicfleet.v1")
-            await self._refuse(session, context, unreadable)
+            await self._refuse(session, agent, context, unreadable)
         except _Expired:
             _log(session, logging.WARNING, "agent's token expired")
             await context.abort(grpc.StatusCode.UNAUTHENTICATED, "the token that this stream began with has expired")
         except TimeoutError:
             await _give_up(session, context)
 
-    async def _prove(self, context: _Context) -> Agent | None:
+    async def _send_away(self, leader: str, messages: AsyncIterator[bytes], context: _Context) -> None:
+        await self._hearing.hear_out(messages, host_of(context.peer()))
+        await context.write(fleet_pb2.ReportResponse(not_leader=fleet_pb2.NotLeader(address=leader)))
+
+    async def _prove(self, messages: AsyncIterator[bytes], context: _Context) -> Agent | None:
         """Which agent calls, by its token; None where nobody has to prove anything."""
         if self._gate is None:
             return None
+        peer = host_of(context.peer())
         try:
-            agent = await self._gate.agent(bearer(context))
+            agent = await self._gate.agent(bearer(context), peer)
         except Unchecked as error:
             if self._refusals.is_news(Reason.IdentityUnchecked, ""):
                 log.warning("agents not checked", extra={"reason": Reason.IdentityUnchecked, "why": str(error)})
+            await self._hearing.hear_out(messages, peer)
             await context.abort(grpc.StatusCode.UNAVAILABLE, str(error))
         if isinstance(agent, Finding):
+            await self._hearing.hear_out(messages, peer)
             raise _Refusal.of(agent)
         return agent
 
@@ -201,7 +221,7 @@ class FleetService(fleet_pb2_grpc.FleetServicer):
         session: Session,
         agent: Agent | None,
         manifest: fleet_pb2.Manifest,
-        requests: AsyncIterator[fleet_pb2.ReportRequest],
+        messages: AsyncIterator[bytes],
     ) -> None:
         term = Term.of(agent.expires, time.time(), random.random, HEARTBEAT_SECONDS) if agent is not None else None
         session.heard()
@@ -209,7 +229,8 @@ class FleetService(fleet_pb2_grpc.FleetServicer):
         _log(session, _level(routine=session.continues), "agent connected", missing=len(missing))
         welcome = fleet_pb2.Welcome(missing=missing, heartbeat_seconds=HEARTBEAT_SECONDS)
         await session.send(fleet_pb2.ReportResponse(welcome=welcome))
-        async for request in requests:
+        async for message in messages:
+            request = fleet_pb2.ReportRequest.FromString(message)
             session.heard()
             self._require(agent, session)
             await self._keep_term(session, term)
@@ -255,9 +276,9 @@ class FleetService(fleet_pb2_grpc.FleetServicer):
             self._fleet.lost(session.identity.node)
             _log(session, logging.INFO, "agent disconnected")
 
-    async def _refuse(self, session: Session | None, context: _Context, refusal: _Refusal) -> None:
+    async def _refuse(self, session: Session | None, agent: Agent | None, context: _Context, refusal: _Refusal) -> None:
         peer = host_of(context.peer())
-        if self._refusals.count(refusal.finding, peer, session.identity.node if session else ""):
+        if self._refusals.count(refusal.finding, peer, agent.node if agent else ""):
             _log(session, logging.WARNING, "agent refused", peer=peer, reason=refusal.finding, why=str(refusal))
         await (session.send if session else context.write)(refusal.response)
         if refusal.code is not grpc.StatusCode.OK:
@@ -265,17 +286,19 @@ class FleetService(fleet_pb2_grpc.FleetServicer):
             context.set_details(str(refusal))
 
 
-async def _first(requests: AsyncIterator[fleet_pb2.ReportRequest]) -> fleet_pb2.Hello:
-    request = await anext(requests, fleet_pb2.ReportRequest())
-    if not request.HasField("hello"):
-        raise _Refusal(fleet_pb2.REFUSAL_REASON_MALFORMED, "the first message of a stream must be hello")
-    if request.hello.protocol != PROTOCOL:
-        raise _Refusal(
-            fleet_pb2.REFUSAL_REASON_PROTOCOL,
-            f"protocol version {request.hello.protocol} is not spoken here, {PROTOCOL} is: "
-            "run agents and coordinator of the same release",
-        )
+def _hello(message: bytes) -> fleet_pb2.Hello:
+    """Read the first message."""
     try:
+        bounds.check_greeting(len(message))
+        request = fleet_pb2.ReportRequest.FromString(message)
+        if not request.HasField("hello"):
+            raise _Refusal(fleet_pb2.REFUSAL_REASON_MALFORMED, "the first message of a stream must be hello")
+        if request.hello.protocol != PROTOCOL:
+            raise _Refusal(
+                fleet_pb2.REFUSAL_REASON_PROTOCOL,
+                f"protocol version {request.hello.protocol} is not spoken here, {PROTOCOL} is: "
+                "run agents and coordinator of the same release",
+            )
         bounds.check_hello(request.hello)
     except bounds.OutOfBounds as problem:
         raise _Refusal(fleet_pb2.REFUSAL_REASON_MALFORMED, str(problem)) from problem
@@ -293,8 +316,11 @@ def _identity(hello: fleet_pb2.Hello) -> Identity:
 
 
 async def _give_up(session: Session | None, context: _Context) -> NoReturn:
-    if session is None:
-        await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, f"no hello came within {HELLO_SECONDS} s")
+    if session is None or not session.admitted:
+        late = (
+            f"the greeting came to no end in {GREETING_SECONDS:g} s: Hello, check of the token, probe of another agent"
+        )
+        await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, late)
     if session.successor is not None:
         routine = session.renewing and session.successor.instance_id == session.identity.instance_id
         _log(session, _level(routine=routine), "agent replaced", successor=session.successor.instance_id)

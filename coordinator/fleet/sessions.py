@@ -33,6 +33,8 @@ class Session:
     ) -> None:
         self.identity = identity
         self.successor: Identity | None = None
+        self.admitted = False
+        """It speaks, or spoke, for its node."""
         self.sequence = 0
         self.asked_again = False
         self.renewing = False
@@ -102,6 +104,7 @@ class Sessions:
                     return False
                 break
         self._held[name] = newcomer
+        newcomer.admitted = True
         if held is not None:
             newcomer.continues = held.renewing
             held.end(newcomer.identity)

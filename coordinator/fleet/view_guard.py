@@ -34,8 +34,9 @@ def bearer(context: _Context) -> str:
 class ViewGuard(grpc.aio.ServerInterceptor):
     """Guards the methods of these services (full names)."""
 
-    def __init__(self, gate: Gate, refusals: Refusals, services: Collection[str]) -> None:
+    def __init__(self, gate: Gate, refusals: Refusals, services: Collection[str], *, trust_loopback: bool) -> None:
         self._gate = gate
+        self._trust_loopback = trust_loopback
         self._refusals = refusals
         self._prefixes = tuple(f"/{service}/" for service in services)
 
@@ -48,27 +49,29 @@ class ViewGuard(grpc.aio.ServerInterceptor):
         handler: Any = await continuation(handler_call_details)
         if handler is None or not handler_call_details.method.startswith(self._prefixes):
             return handler
-        codecs = {
-            "request_deserializer": handler.request_deserializer,
-            "response_serializer": handler.response_serializer,
-        }
+        # A stream's messages are read when the method asks for them. A single one would be read before it is known
+        # whose it is.
+        read = handler.request_deserializer or bytes
+        if handler.request_streaming:
+            stream = self._stream(handler.stream_stream, lambda requests: requests)
+            return grpc.stream_stream_rpc_method_handler(stream, read, handler.response_serializer)
         if handler.response_streaming:
-            if handler.request_streaming:
-                return grpc.stream_stream_rpc_method_handler(self._stream(handler.stream_stream), **codecs)
-            return grpc.unary_stream_rpc_method_handler(self._stream(handler.unary_stream), **codecs)
-        return grpc.unary_unary_rpc_method_handler(self._answer(handler.unary_unary), **codecs)
+            stream = self._stream(handler.unary_stream, read)
+            return grpc.unary_stream_rpc_method_handler(stream, response_serializer=handler.response_serializer)
+        answer = self._answer(handler.unary_unary, read)
+        return grpc.unary_unary_rpc_method_handler(answer, response_serializer=handler.response_serializer)
 
-    def _answer(self, method: Callable[[Any, _Context], Awaitable[Any]]) -> Any:
+    def _answer(self, method: Callable[[Any, _Context], Awaitable[Any]], read: Callable[[Any], Any]) -> Any:
         async def guarded(request: Any, context: _Context) -> Any:
             await self._admit(context)
-            return await method(request, context)
+            return await method(read(request), context)
 
         return guarded
 
-    def _stream(self, method: Callable[[Any, _Context], AsyncIterator[Any]]) -> Any:
+    def _stream(self, method: Callable[[Any, _Context], AsyncIterator[Any]], read: Callable[[Any], Any]) -> Any:
         async def guarded(request: Any, context: _Context) -> AsyncIterator[Any]:
             ends_at = await self._admit(context)
-            answers = method(request, context)
+            answers = method(read(request), context)
             while True:
                 try:
                     async with asyncio.timeout(None if ends_at is None else ends_at - time.time()):
@@ -83,10 +86,10 @@ class ViewGuard(grpc.aio.ServerInterceptor):
 
     async def _admit(self, context: _Context) -> float | None:
         """Until when the call may last, in seconds since 1970. Whoever may not call is told so, and the call ends."""
-        if is_loopback(context.peer()):
+        if self._trust_loopback and is_loopback(context.peer()):
             return None
         try:
-            viewer = await self._gate.viewer(bearer(context))
+            viewer = await self._gate.viewer(bearer(context), host_of(context.peer()))
         except Unchecked as error:
             await context.abort(grpc.StatusCode.UNAVAILABLE, str(error))
         if isinstance(viewer, Finding):

@@ -6,8 +6,9 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import grpc
 import pytest
@@ -63,7 +64,8 @@ class Tokens:
 
     def ending(self, seconds: float) -> str:
         """Of the agent, with an end so many seconds from now."""
-        return self.forged(exp=int(time.time() + seconds), iat=int(time.time()) - 600, nbf=int(time.time()) - 600)
+        token, now = self.agent(), int(time.time())  # in this order: to get one may take a second
+        return forged(self.plane, token, {"exp": int(now + seconds), "iat": now - 600, "nbf": now - 600})
 
     def of_earlier_node(self) -> str:
         bound = claims(self.agent())["kubernetes.io"]
@@ -144,10 +146,13 @@ class Site:
         async with self.channel() as channel:
             yield AgentStream(fleet_pb2_grpc.FleetStub(channel).Report(metadata=bearer(token)))
 
+    @staticmethod
+    async def greet(stream: AgentStream, node: str = NAME) -> fleet_pb2.ReportResponse:
+        return await stream.say_hello(VALUE, identity(node))
+
     async def refused(self, token: str | None, node: str = NAME) -> tuple[fleet_pb2.Refused, grpc.StatusCode]:
         async with self.agent(token) as stream:
-            await stream.call.write(fleet_pb2.ReportRequest(hello=hello(VALUE, identity(node))))
-            refused = (await stream.receive()).refused
+            refused = (await self.greet(stream, node)).refused
             code = await stream.end()
             assert await stream.call.details() == refused.message
             return refused, code
@@ -198,13 +203,13 @@ async def test_an_agent_speaks_for_the_node_that_its_token_names(site: Site, tok
 
 REFUSED: dict[str, tuple[Callable[[Tokens], str | None], fleet_pb2.RefusalReason.ValueType, str]] = {
     "no-token": (lambda _: None, UNPROVEN, "shows no token"),
-    "garbage": (lambda _: "no.such.token", UNPROVEN, "invalid bearer token"),
+    "garbage": (lambda _: "no.such.token", UNPROVEN, "no token of a pod"),
     "bad-signature": (lambda t: f"{t.agent()[:-8]}AAAAAAAA", UNPROVEN, "invalid bearer token"),
-    "expired": (lambda t: t.ending(-120), UNPROVEN, "expired"),
-    "expired-just-now": (lambda t: t.ending(-20), UNPROVEN, "has expired: see why the kubelet"),
-    "another-audience": (lambda t: t.agent(audience="vault"), UNPROVEN, "projected token for audience"),
+    "expired": (lambda t: t.ending(-1), UNPROVEN, "has expired: see why the kubelet"),
+    "not-valid-yet": (lambda t: t.forged(nbf=int(time.time()) + 600), UNPROVEN, "API server does not take"),
+    "another-audience": (lambda t: t.agent(audience="vault"), UNPROVEN, "is not for audience"),
     "the-api-servers-audience": (
-        lambda t: t.agent(audience="https://kubernetes.default.svc"), UNPROVEN, "projected token for audience"
+        lambda t: t.agent(audience="https://kubernetes.default.svc"), UNPROVEN, "is not for audience"
     ),
     "of-another-node": (lambda t: t.agent(OTHER), FOREIGN, f"on node {OTHER}, and the report is for {NAME}"),
     "of-an-earlier-node": (Tokens.of_earlier_node, FOREIGN, "of an earlier Node"),
@@ -215,6 +220,8 @@ REFUSED: dict[str, tuple[Callable[[Tokens], str | None], fleet_pb2.RefusalReason
     ),
     "bound-to-no-pod": (Tokens.account, FOREIGN, "bound to no pod on a node"),
 }  # fmt: skip
+PROVED = ("of-another-node", "of-an-earlier-node")
+"""Only of these it is known that they are agents, and so only of these the node is told that they named."""
 
 
 @pytest.mark.parametrize("case", REFUSED)
@@ -236,9 +243,83 @@ async def test_any_other_token_is_refused_in_words_and_changes_nothing(
     finding = Reason.IdentityUnproven if unproven else Reason.IdentityForeign
     assert site.refusals.counts == {finding: 3}
     told = [record for record in caplog.records if record.message == "agent refused"]
-    fields = [(vars(each)["peer"], vars(each)["node"], vars(each)["reason"]) for each in told]
-    assert fields == [("127.0.0.1", NAME, finding)]
+    fields = [(vars(each)["peer"], vars(each).get("node"), vars(each)["reason"]) for each in told]
+    assert fields == [("127.0.0.1", NAME if case in PROVED else None, finding)]
     assert token is None or token not in caplog.text
+
+
+@pytest.mark.parametrize("token", [None, "bad-signature"])
+async def test_names_that_are_made_up_make_no_lines(
+    site: Site, tokens: Tokens, caplog: pytest.LogCaptureFixture, token: str | None
+) -> None:
+    shown = REFUSED["bad-signature"][0](tokens) if token else None
+    for number in range(20):
+        await site.refused(shown, f"made-up-{number}")
+    assert len(_messages(caplog, "agent refused")) == 1
+    assert "made-up" not in caplog.text
+    assert site.refusals.counts == {Reason.IdentityUnproven: 20}
+
+
+async def test_the_api_server_is_not_asked_about_what_cannot_be_right(site: Site, tokens: Tokens) -> None:
+    bad = [make(tokens) for case, (make, *_) in REFUSED.items() if case in LOCALLY_REFUSED]
+    before = _reviews(tokens)
+    for token in bad:
+        await site.refused(token)
+    assert _reviews(tokens) == before
+
+
+LOCALLY_REFUSED = ("no-token", "garbage", "expired", "another-audience", "the-api-servers-audience")
+
+
+FLOOD: Final = 400
+"""Questions that wait at any time."""
+
+
+async def test_an_agent_gets_in_while_a_flood_from_elsewhere_waits(site: Site, tokens: Tokens) -> None:
+    """Each of the flood's tokens is another question to the API server, which refuses it."""
+    good = tokens.agent()
+    head, _, _ = good.rpartition(".")
+    numbers = count()
+
+    async def knock(stub: Any) -> None:
+        for number in numbers:
+            with suppress(grpc.aio.AioRpcError):
+                await Site.greet(AgentStream(stub.Report(metadata=bearer(f"{head}.{number:0342}"))))
+
+    def refused() -> int:
+        return site.refusals.counts.get(Reason.IdentityUnproven, 0)
+
+    async with _elsewhere(site.address) as address, open_channel(address, Tls(site.authority, "127.0.0.1")) as channel:
+        flood = [asyncio.create_task(knock(fleet_pb2_grpc.FleetStub(channel))) for _ in range(FLOOD)]
+        await _until(lambda: refused() > FLOOD)
+        async with site.agent(good) as stream:
+            before = refused()
+            assert (await Site.greet(stream)).HasField("welcome")
+            assert refused() - before < FLOOD / 2
+        for each in flood:
+            each.cancel()
+        await asyncio.wait(flood)
+
+
+@asynccontextmanager
+async def _elsewhere(target: str) -> AsyncIterator[str]:
+    """HOST:PORT that leads to the target, whose peer then has another address."""
+    host, _, port = target.rpartition(":")
+
+    async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while data := await reader.read(1 << 16):
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there = await asyncio.open_connection(host, int(port), local_addr=("127.0.0.9", 0))
+        await asyncio.gather(copy(reader, there[1]), copy(there[0], writer))
+
+    forwarder = await asyncio.start_server(forward, "127.0.0.1", 0)
+    async with forwarder:
+        yield f"127.0.0.1:{forwarder.sockets[0].getsockname()[1]}"
 
 
 async def test_a_node_that_was_made_anew_is_not_the_old_agents(site: Site, tokens: Tokens) -> None:
@@ -340,7 +421,6 @@ def _messages(caplog: pytest.LogCaptureFixture, message: str) -> list[logging.Lo
 async def test_a_stream_that_is_not_renewed_ends_with_its_token(site: Site, tokens: Tokens) -> None:
     async with site.agent(tokens.ending(4)) as stream:
         await stream.say_hello(VALUE, identity(NAME))
-        await stream.report(VALUE)
         kinds: list[str | None] = []
 
         async def listen() -> None:

@@ -125,8 +125,12 @@ async def test_a_silent_agent_is_seen(coordinator: Coordinator, monkeypatch: pyt
 
 
 async def test_hello_must_come_soon(coordinator: Coordinator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "HELLO_SECONDS", 0.1)
-    assert await coordinator.agent().end() is grpc.StatusCode.DEADLINE_EXCEEDED
+    monkeypatch.setattr(server, "GREETING_SECONDS", 0.1)
+    agent = coordinator.agent()
+    assert await agent.end() is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert await agent.call.details() == (
+        "the greeting came to no end in 0.1 s: Hello, check of the token, probe of another agent"
+    )
 
 
 def _oversized() -> fleet_pb2.Update:

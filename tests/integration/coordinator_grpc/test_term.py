@@ -24,7 +24,7 @@ class Gate:
 
     reachable: bool
 
-    async def agent(self, token: str) -> Agent:
+    async def agent(self, token: str, peer: str) -> Agent:
         return Agent(NAME, "", "pod", time.time())
 
 

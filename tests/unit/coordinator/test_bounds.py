@@ -37,6 +37,12 @@ def _started(seconds: int) -> fleet_pb2.Hello:
     return message
 
 
+def test_a_greeting_is_small() -> None:
+    bounds.check_greeting(256 * 1024)
+    with pytest.raises(bounds.OutOfBounds, match="the first message has 262145 bytes, 262144 are allowed"):
+        bounds.check_greeting(256 * 1024 + 1)
+
+
 @pytest.mark.parametrize("name", ["a", "worker-1.example.com", "a" * 253, "1"])
 def test_hello_of_a_node(name: str) -> None:
     bounds.check_hello(_hello(node_name=name))

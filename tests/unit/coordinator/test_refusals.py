@@ -14,7 +14,7 @@ class Clock:
         return self.now
 
 
-def test_each_is_counted_and_told_once_an_hour_for_peer_reason_and_node() -> None:
+def test_each_is_counted_and_told_once_an_hour_for_peer_reason_and_proved_node() -> None:
     clock = Clock()
     log = Refusals(clock)
     told = [log.count(Reason.IdentityForeign, "10.0.0.1", "worker-1") for _ in range(100)]
@@ -27,13 +27,19 @@ def test_each_is_counted_and_told_once_an_hour_for_peer_reason_and_node() -> Non
     assert log.counts == {Reason.IdentityForeign: 103, Reason.IdentityUnproven: 1}
 
 
-def test_its_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_more_peers_than_are_remembered_only_the_number_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or a fleet that is refused as a whole would be told of with every attempt."""
     monkeypatch.setattr(refusals, "_MOST", 2)
-    log = Refusals(Clock())
-    for peer in ("a", "b", "c"):
-        assert log.count(Reason.IdentityUnproven, peer)
-    assert not log.count(Reason.IdentityUnproven, "c")
-    assert log.count(Reason.IdentityUnproven, "a")
+    clock = Clock()
+    log = Refusals(clock)
+    for _ in range(3):
+        told = [peer for peer in ("a", "b", "c") if log.count(Reason.IdentityUnproven, peer)]
+        assert told == (["a", "b"] if clock.now == 0 else [])
+        clock.now += 1
+    assert log.counts == {Reason.IdentityUnproven: 9}
+    assert log.count(Reason.IdentityForeign, "c")
+    clock.now = REPEAT_SECONDS
+    assert log.count(Reason.IdentityUnproven, "c")
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,12 @@ import asyncio
 
 import pytest
 
-from coordinator.authentication.answers import Answers, TooManyQuestions, Until
+from coordinator.authentication.answers import Answers, Until
+from coordinator.authentication.turns import TooManyWait, Turns
+from nicfleet.reasons import Finding, Reason
+
+PEER = "10.0.0.1"
+REFUSAL = Finding(Reason.IdentityUnproven, "no")
 
 
 class Server:
@@ -29,33 +34,50 @@ class Server:
             raise self.error
         return Until(self.asked, self.now + self.seconds)
 
+    async def refuse(self) -> Until[Finding]:
+        self.asked += 1
+        return Until(REFUSAL, self.now + self.seconds)
+
     def answers(self, at_once: int = 2, most: int = 3) -> Answers[int]:
-        return Answers(lambda: self.now, at_once, most)
+        return Answers(lambda: self.now, Turns(at_once, at_once, most), most, 2)
 
 
 async def test_all_who_ask_the_same_get_one_answer_for_as_long_as_it_counts() -> None:
     server = Server()
     answers = server.answers()
-    asking = [asyncio.create_task(answers.get(b"a", server.ask)) for _ in range(50)]
+    asking = [asyncio.create_task(answers.get(b"a", PEER, server.ask)) for _ in range(50)]
     await asyncio.sleep(0)
     server.open.set()
     assert set(await asyncio.gather(*asking)) == {1}
     server.now = 9.9
-    assert await answers.get(b"a", server.ask) == 1
+    assert await answers.get(b"a", PEER, server.ask) == 1
     server.now = 10.0
-    assert await answers.get(b"a", server.ask) == 2
+    assert await answers.get(b"a", PEER, server.ask) == 2
 
 
 async def test_few_are_with_the_server_at_once_and_not_endlessly_many_wait() -> None:
     server = Server()
-    answers = server.answers(at_once=2, most=3)
-    asking = [asyncio.create_task(answers.get(key, server.ask)) for key in (b"a", b"b", b"c")]
+    answers = server.answers(at_once=2, most=1)
+    asking = [asyncio.create_task(answers.get(key, PEER, server.ask)) for key in (b"a", b"b", b"c")]
     await asyncio.sleep(0.01)
-    with pytest.raises(TooManyQuestions):
-        await answers.get(b"d", server.ask)
+    with pytest.raises(TooManyWait):
+        await answers.get(b"d", PEER, server.ask)
     server.open.set()
     await asyncio.gather(*asking)
     assert (server.asked, server.most_with_it) == (3, 2)
+
+
+async def test_refusals_are_kept_too_and_take_the_place_of_no_other_answer() -> None:
+    server = Server()
+    server.open.set()
+    answers = server.answers(most=1)
+    good = await answers.get(b"good", PEER, server.ask)
+    for key in (b"a", b"b", b"c", b"c"):
+        assert await answers.get(key, PEER, server.refuse) == REFUSAL
+    assert server.asked == 4
+    assert await answers.get(b"good", PEER, server.ask) == good
+    await answers.get(b"a", PEER, server.refuse)
+    assert server.asked == 5
 
 
 async def test_the_oldest_answer_makes_room() -> None:
@@ -63,10 +85,10 @@ async def test_the_oldest_answer_makes_room() -> None:
     server.open.set()
     answers = server.answers(most=3)
     for key in (b"a", b"b", b"c", b"d"):
-        await answers.get(key, server.ask)
-    await answers.get(b"b", server.ask)
+        await answers.get(key, PEER, server.ask)
+    await answers.get(b"b", PEER, server.ask)
     assert server.asked == 4
-    await answers.get(b"a", server.ask)
+    await answers.get(b"a", PEER, server.ask)
     assert server.asked == 5
 
 
@@ -75,10 +97,10 @@ async def test_an_error_reaches_all_and_is_not_kept() -> None:
     server.error = OSError("away")
     server.open.set()
     answers = server.answers()
-    asking = [asyncio.create_task(answers.get(b"a", server.ask)) for _ in range(3)]
+    asking = [asyncio.create_task(answers.get(b"a", PEER, server.ask)) for _ in range(3)]
     assert all(isinstance(each, OSError) for each in await asyncio.gather(*asking, return_exceptions=True))
     server.error = None
-    assert await answers.get(b"a", server.ask) == 2
+    assert await answers.get(b"a", PEER, server.ask) == 2
 
 
 async def test_a_question_goes_on_when_nobody_waits_any_longer() -> None:
@@ -86,7 +108,7 @@ async def test_a_question_goes_on_when_nobody_waits_any_longer() -> None:
     answers = server.answers()
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.01):
-            await answers.get(b"a", server.ask)
-    again = asyncio.create_task(answers.get(b"a", server.ask))
+            await answers.get(b"a", PEER, server.ask)
+    again = asyncio.create_task(answers.get(b"a", PEER, server.ask))
     server.open.set()
     assert await again == 1

@@ -1,4 +1,4 @@
-"""When a token says that it ends."""
+"""What a token says of itself."""
 
 import base64
 import json
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from coordinator.authentication.claims import expiry
+from coordinator.authentication.claims import Claims, claims_of
 
 
 def jwt(payload: Any) -> str:
@@ -18,9 +18,11 @@ def jwt(payload: Any) -> str:
 @pytest.mark.parametrize(
     ("token", "expected"),
     [
-        pytest.param(jwt({"exp": 1_700_000_000, "sub": "x"}), 1_700_000_000, id="jwt"),
-        pytest.param(jwt({"exp": 1.5}), 1.5, id="fraction"),
-        pytest.param(jwt({"sub": "?>~"}), None, id="no-end"),
+        pytest.param(jwt({"exp": 1_700_000_000, "aud": ["x", "y"]}), Claims(1_700_000_000, ("x", "y")), id="jwt"),
+        pytest.param(jwt({"exp": 1.5}), Claims(1.5), id="fraction"),
+        pytest.param(jwt({"sub": "?>~"}), Claims(), id="no-end"),
+        pytest.param(jwt({"aud": "x"}), Claims(aud="x"), id="one-audience"),
+        pytest.param(jwt({"aud": [1]}), None, id="audience-no-text"),
         pytest.param(jwt({"exp": "soon"}), None, id="no-number"),
         pytest.param(jwt([1]), None, id="no-claims"),
         pytest.param("0123abcd", None, id="opaque"),
@@ -29,5 +31,12 @@ def jwt(payload: Any) -> str:
         pytest.param("..", None, id="empty"),
     ],
 )
-def test_expiry(token: str, expected: float | None) -> None:
-    assert expiry(token) == expected
+def test_claims(token: str, expected: Claims | None) -> None:
+    assert claims_of(token) == expected
+
+
+@pytest.mark.parametrize("aud", ["x", ["x"]])
+def test_an_audience_is_one_or_several(aud: str | list[str]) -> None:
+    claims = claims_of(jwt({"aud": aud}))
+    assert claims is not None
+    assert claims.audiences == ("x",)

@@ -5,7 +5,18 @@ from dataclasses import replace
 
 import pytest
 
-from coordinator.authentication.rules import Agent, Reviewed, User, agent_of, forbidden, objection, unknown_viewer
+from coordinator.authentication.claims import Claims
+from coordinator.authentication.rules import (
+    Agent,
+    Reviewed,
+    User,
+    agent_of,
+    end_of_agents,
+    end_of_viewers,
+    forbidden,
+    objection,
+    unknown_viewer,
+)
 from nicfleet.reasons import Finding, Reason
 
 ACCOUNT = "system:serviceaccount:nvidia-network-operator:nicfleet-agent"
@@ -26,48 +37,81 @@ GOOD = Reviewed(user(), ("nicfleet-coordinator",))
 
 
 def test_an_agent_is_proved() -> None:
-    assert agent_of(GOOD, ACCOUNT, ENDS, NOW) == AGENT
+    assert agent_of(GOOD, ACCOUNT, ENDS) == AGENT
 
 
 @pytest.mark.parametrize(
-    ("reviewed", "ends", "reason", "words"),
+    ("claims", "expected"),
+    [
+        pytest.param(Claims(ENDS, "nicfleet-coordinator"), ENDS, id="good"),
+        pytest.param(Claims(ENDS, ("vault", "nicfleet-coordinator")), ENDS, id="for-others-too"),
+        pytest.param(None, "is no token of a pod: mount", id="no-jwt"),
+        pytest.param(Claims(None, "nicfleet-coordinator"), "is no token of a pod: mount", id="never-ends"),
+        pytest.param(Claims(NOW, "nicfleet-coordinator"), "has expired: see why the kubelet", id="expired"),
+        pytest.param(Claims(ENDS, "vault"), "not for audience nicfleet-coordinator: mount", id="another-audience"),
+        pytest.param(Claims(ENDS), "not for audience nicfleet-coordinator: mount", id="no-audience"),
+    ],
+)
+def test_what_an_agents_token_must_say_itself(claims: Claims | None, expected: float | str) -> None:
+    found = end_of_agents(claims, NOW)
+    if isinstance(found, Finding):
+        assert found.reason is Reason.IdentityUnproven
+        assert str(expected) in found.message
+    else:
+        assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("claims", "expected"),
+    [
+        pytest.param(Claims(ENDS, "vault"), ENDS, id="ends"),
+        pytest.param(Claims(), None, id="never-ends"),
+        pytest.param(None, None, id="no-jwt"),
+    ],
+)
+def test_a_viewers_token_may_be_of_any_kind(claims: Claims | None, expected: float | None) -> None:
+    assert end_of_viewers(claims, NOW) == expected
+
+
+def test_a_viewers_token_must_not_have_expired() -> None:
+    found = end_of_viewers(Claims(NOW), NOW)
+    assert isinstance(found, Finding)
+    assert found.reason is Reason.IdentityUnproven
+    assert "has expired" in found.message
+
+
+@pytest.mark.parametrize(
+    ("reviewed", "reason", "words"),
     [
         pytest.param(
             Reviewed(None, (), "service account token has expired"),
-            ENDS,
             Reason.IdentityUnproven,
             ["service account token has expired", "projected token", "--token-file"],
             id="not-taken",
         ),
-        pytest.param(Reviewed(None), ENDS, Reason.IdentityUnproven, ["audience nicfleet-coordinator"], id="no-error"),
-        pytest.param(replace(GOOD, audiences=()), ENDS, Reason.IdentityUnproven, ["audience"], id="no-audience"),
+        pytest.param(Reviewed(None), Reason.IdentityUnproven, ["audience nicfleet-coordinator"], id="no-error"),
+        pytest.param(replace(GOOD, audiences=()), Reason.IdentityUnproven, ["audience"], id="no-audience"),
         pytest.param(
             replace(GOOD, audiences=("https://kubernetes.default.svc",)),
-            ENDS,
             Reason.IdentityUnproven,
             ["not for audience nicfleet-coordinator"],
             id="a-server-that-ignores-audiences",
         ),
-        pytest.param(GOOD, NOW, Reason.IdentityUnproven, ["has expired", "kubelet"], id="taken-though-expired"),
         pytest.param(
             replace(GOOD, user=user("system:serviceaccount:default:nicfleet-agent")),
-            ENDS,
             Reason.IdentityForeign,
             ["of system:serviceaccount:default:nicfleet-agent", ACCOUNT, "--agent-service-account"],
             id="same-name-in-another-namespace",
         ),
+        pytest.param(replace(GOOD, user=user("admin")), Reason.IdentityForeign, ["of admin"], id="an-administrator"),
         pytest.param(
-            replace(GOOD, user=user("admin")), ENDS, Reason.IdentityForeign, ["of admin"], id="an-administrator"
+            replace(GOOD, user=user(node_name="")), Reason.IdentityForeign, ["1.30"], id="kubernetes-is-too-old"
         ),
-        pytest.param(
-            replace(GOOD, user=user(node_name="")), ENDS, Reason.IdentityForeign, ["1.30"], id="kubernetes-is-too-old"
-        ),
-        pytest.param(replace(GOOD, user=user(pod_name="")), ENDS, Reason.IdentityForeign, ["no pod"], id="no-pod"),
-        pytest.param(GOOD, None, Reason.IdentityForeign, ["projected"], id="never-ends"),
+        pytest.param(replace(GOOD, user=user(pod_name="")), Reason.IdentityForeign, ["no pod"], id="no-pod"),
     ],
 )
-def test_no_agent_is_proved(reviewed: Reviewed, ends: float | None, reason: Reason, words: list[str]) -> None:
-    found = agent_of(reviewed, ACCOUNT, ends, NOW)
+def test_no_agent_is_proved(reviewed: Reviewed, reason: Reason, words: list[str]) -> None:
+    found = agent_of(reviewed, ACCOUNT, ENDS)
     assert isinstance(found, Finding)
     assert found.reason is reason
     for word in words:
@@ -75,7 +119,7 @@ def test_no_agent_is_proved(reviewed: Reviewed, ends: float | None, reason: Reas
 
 
 def test_a_long_error_of_the_api_server_is_cut() -> None:
-    found = agent_of(Reviewed(None, (), "x" * 10_000), ACCOUNT, ENDS, NOW)
+    found = agent_of(Reviewed(None, (), "x" * 10_000), ACCOUNT, ENDS)
     assert isinstance(found, Finding)
     assert len(found.message) < 500
 

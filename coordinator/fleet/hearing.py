@@ -1,0 +1,32 @@
+"""Listening to somebody who is to be sent away.
+
+gRPC (1.85) tells a client that is answered before it has spoken of an internal error in place of the answer. But what
+strangers say may be large, and they may stay silent: few are listened to at once, each for a moment.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Final
+
+from coordinator.authentication.turns import TooManyWait, Turns
+
+_AT_ONCE: Final = 8
+"""So much is in memory of them at once, in messages."""
+_OF_ONE: Final = 4
+_WAITING: Final = 20_000
+_SECONDS: Final = 1.0
+"""A client says its first word in the same breath as it calls."""
+
+
+class Hearing:
+    """Hears strangers out, each in his turn."""
+
+    def __init__(self) -> None:
+        self._turns = Turns(_AT_ONCE, _OF_ONE, _WAITING)
+
+    async def hear_out(self, words: AsyncIterator[bytes], peer: str) -> None:
+        """Take the first message of somebody at this address, if it comes, and forget it."""
+        with suppress(TimeoutError, TooManyWait):
+            async with self._turns.turn(peer), asyncio.timeout(_SECONDS):
+                await anext(words, None)
