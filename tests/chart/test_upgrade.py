@@ -97,6 +97,8 @@ def test_an_upgrade_from_the_first_chart_keeps_the_workloads(installer: Helm, pl
     """Before there was a certificate. None of its selectors, which nobody can change, is another one now."""
     installer.run("install", "nicfleet", FIRST, IN_NAMESPACE, *WAIT, values={})
     before = workloads(plane), deleted(plane)
+    with pytest.raises(HelmFailed, match="at '': missing property 'tls'"):
+        installer.run("upgrade", "nicfleet", CHART, IN_NAMESPACE, "--reuse-values")
 
     installer.run("upgrade", "nicfleet", CHART, IN_NAMESPACE, "--reset-then-reuse-values", *WAIT)
 
