@@ -1,30 +1,47 @@
 """`nicfleet must-gather` on a real API server with pods that kwok plays: what is in the archive, and what is never."""
 
 import asyncio
+import base64
+import gzip
 import hashlib
 import json
 import os
+import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tarfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from google.protobuf import json_format
 from typer.testing import CliRunner, Result
 
 from cli.__main__ import app
-from nicfleet import names
+from cli.access import ToCoordinator
+from cli.must_gather.fleet import Unheard, connected
+from cli.must_gather.redaction import redact
+from nicfleet import names, wire
+from nicfleet.inventory import NodeName
+from nicfleet.v1 import view_pb2
 from tests.controlplane.cluster import ControlPlane
 from tests.controlplane.nodes import fake_node
 from tests.integration.coordinator.proxy import redirected
+from tests.integration.coordinator_grpc.conftest import running
+from tests.integration.must_gather_kubelet import Kubelet, serving
 from tests.integration.system.waiting import eventually
+from tests.unit.coordinator.inventories import connectx6dx, inventory, kube_node
+from tests.unit.coordinator.reports import identity
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 NAMESPACE = "bundle"
 NODES = ("bundle-a", "bundle-b", "bundle-c")
+IMAGE = {"image": "doca-driver", "repository": "nvcr.io/nvidia/mellanox", "version": "24.10"}
 SECRET = "Q7x" + "VerySecretValue0123456789"
 """In many places of the cluster, and never in the archive."""
 
@@ -41,10 +58,12 @@ def trouble(cluster: ControlPlane) -> Iterator[ControlPlane]:
             "apiVersion": f"{names.API_GROUP}/{names.API_VERSION}",
             "kind": "NicClusterPolicy",
             "metadata": {"name": names.POLICY_NAME},
-            "spec": {},
+            "spec": {"ofedDriver": {**IMAGE, "repoConfig": {"name": "repos"}}},
         },
         _in_namespace("v1", "Secret", "ngc", stringData={"password": SECRET}),
         _in_namespace("v1", "ConfigMap", "ufm", data={"ufm.yaml": f"password: {SECRET}\n", "key.pem": SECRET}),
+        _in_namespace("v1", "ConfigMap", "release", data={"release": _packed(SECRET), "note": f"it is {SECRET}"}),
+        _in_namespace("v1", "ConfigMap", "repos", data={"a.repo": f"baseurl=http://me:{SECRET}@repo/a\nenabled=1\n"}),
         _daemonset("driver"),
     )
     role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "bundle-role"}
@@ -83,12 +102,19 @@ def _in_namespace(version: str, kind: str, name: str, **rest: Any) -> dict[str, 
     return {"apiVersion": version, "kind": kind, "metadata": {"name": name, "namespace": NAMESPACE}, **rest}
 
 
+def _packed(text: str) -> str:
+    return base64.b64encode(gzip.compress(text.encode())).decode()
+
+
 def _daemonset(name: str) -> dict[str, Any]:
     env = [
         {"name": "HTTPS_PROXY", "value": f"http://user:{SECRET}@proxy.example.com:3128"},
         {"name": "NGC_API_KEY", "value": SECRET},
+        {"name": "NOTE", "value": f"it is {SECRET}"},
+        {"name": "ENABLE_NFSRDMA", "value": "true"},
     ]
-    container = {"name": "mofed-container", "image": "driver:1", "env": env, "args": ["--token", SECRET]}
+    arguments = ["--token", SECRET, f"login -u me:{SECRET} --password '{SECRET}'"]
+    container = {"name": "mofed-container", "image": "driver:1", "env": env, "args": arguments}
     template = {
         "metadata": {"labels": {"app": name, names.OFED_DRIVER_LABEL: ""}},
         "spec": {
@@ -145,6 +171,12 @@ def test_the_archive_has_what_explains_and_no_secret(trouble: ControlPlane, tmp_
         *(f"driver/{node}/status.txt" for node in NODES),
     }
     assert "proxy.example.com:3128" in files[f"objects/{NAMESPACE}/daemonsets/driver.yaml"]
+    assert "enabled=1" in files[f"objects/{NAMESPACE}/configmaps/repos.yaml"], "the policy's own"
+    assert "note: '[" in files[f"objects/{NAMESPACE}/configmaps/release.yaml"], "somebody else's"
+    driver = yaml.safe_load(files[f"objects/{NAMESPACE}/daemonsets/driver.yaml"])["spec"]["template"]["spec"][
+        "containers"
+    ]
+    assert {"name": "ENABLE_NFSRDMA", "value": "true"} in driver[0]["env"]
     assert "Opaque" in files[f"objects/{NAMESPACE}/secrets.txt"]
     assert "ngc" in files[f"objects/{NAMESPACE}/secrets.txt"]
 
@@ -205,22 +237,8 @@ def test_without_an_answer_there_is_no_archive(tmp_path: Path, cluster: ControlP
 
 async def test_an_api_that_stops_answering_ends_at_the_limit(tmp_path: Path, cluster: ControlPlane) -> None:
     """A server that tells its version and then says nothing more: the archive is finished all the same."""
-    held = []
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        held.append(writer)
-        while (head := await reader.readuntil(b"\r\n\r\n")).startswith(b"GET /version"):
-            body = b'{"gitVersion": "v1.99.0"}'
-            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
-        assert head
-        await asyncio.Event().wait()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    kubeconfig = redirected(cluster.kubeconfig, tmp_path, server.sockets[0].getsockname()[1])
-    result = await asyncio.to_thread(_in_process, tmp_path, kubeconfig)
-    for writer in held:
-        writer.close()
-    server.close()
+    async with _tells_its_version_only(cluster, tmp_path) as (kubeconfig, _):
+        result = await asyncio.to_thread(_in_process, tmp_path, kubeconfig, "--timeout=2s")
 
     assert result == 1  # the version alone is nothing
     errors = unpacked(tmp_path)["errors.txt"]
@@ -228,10 +246,50 @@ async def test_an_api_that_stops_answering_ends_at_the_limit(tmp_path: Path, clu
     assert "nodes: not reached before the end" in errors
 
 
-def _in_process(folder: Path, kubeconfig: Path) -> int:
-    """As a user runs it: signal handlers need a main thread."""
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+async def test_who_interrupts_it_gets_what_there_is(
+    tmp_path: Path, cluster: ControlPlane, number: signal.Signals
+) -> None:
+    async with _tells_its_version_only(cluster, tmp_path) as (kubeconfig, asked):
+        process = await asyncio.create_subprocess_exec(*_command(tmp_path, kubeconfig))
+        await asyncio.wait_for(asked.wait(), 60)
+        process.send_signal(number)
+        assert await asyncio.wait_for(process.wait(), 30) == 1
+
+    assert "the rest: interrupted" in unpacked(tmp_path)["errors.txt"]
+
+
+@asynccontextmanager
+async def _tells_its_version_only(cluster: ControlPlane, folder: Path) -> AsyncIterator[tuple[Path, asyncio.Event]]:
+    """The kubeconfig of such a server, and what is set when it was asked for more."""
+    held, asked = [], asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        held.append(writer)
+        while (await reader.readuntil(b"\r\n\r\n")).startswith(b"GET /version"):
+            body = b'{"gitVersion": "v1.99.0"}'
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+        asked.set()
+        await asyncio.Event().wait()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield redirected(cluster.kubeconfig, folder, server.sockets[0].getsockname()[1]), asked
+    finally:
+        for writer in held:
+            writer.close()
+        server.close()
+
+
+def _command(folder: Path, kubeconfig: Path, namespace: str = NAMESPACE) -> list[str]:
     command = [sys.executable, "-m", "cli", "must-gather", f"--output-dir={folder}", f"--kubeconfig={kubeconfig}"]
-    return subprocess.run([*command, f"--namespace={NAMESPACE}", "--timeout=2s"], check=False, timeout=60).returncode
+    return [*command, f"--namespace={namespace}"]
+
+
+def _in_process(folder: Path, kubeconfig: Path, *flags: str, namespace: str = NAMESPACE) -> int:
+    """As a user runs it: signal handlers need a main thread."""
+    command = [*_command(folder, kubeconfig, namespace), *flags]
+    return subprocess.run(command, check=False, timeout=120, stdout=subprocess.DEVNULL).returncode
 
 
 def test_hundreds_of_nodes_take_little_more_memory_than_three(trouble: ControlPlane, tmp_path: Path) -> None:
@@ -256,10 +314,110 @@ def test_hundreds_of_nodes_take_little_more_memory_than_three(trouble: ControlPl
 def _peak_kb(folder: Path, kubeconfig: Path, nodes: str) -> int:
     """Resident memory of the command, at most."""
     folder.mkdir()
-    command = [sys.executable, "-m", "cli", "must-gather", f"--output-dir={folder}", f"--kubeconfig={kubeconfig}"]
-    flags = [f"--namespace={NAMESPACE}", "--max-nodes=5", f"--nodes={nodes}"]
-    process = subprocess.Popen([*command, *flags], stdout=subprocess.DEVNULL)
+    flags = ["--max-nodes=5", f"--nodes={nodes}"]
+    process = subprocess.Popen([*_command(folder, kubeconfig), *flags], stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode in (0, 2)
     return usage.ru_maxrss
+
+
+NODE = "bundle-spoken"
+"""A node with a kubelet of ours, and a namespace with one pod there."""
+
+
+async def test_logs_and_diagnostics_come_through_the_api_server(cluster: ControlPlane, tmp_path: Path) -> None:
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for tool in ("sh", "cat", "timeout", "uname"):
+        (tools / tool).symlink_to(shutil.which(tool) or tool)
+    _tool(tools / "ofed_info", "echo OFED-internal-24.10-0.7.0")
+    _tool(tools / "ibstat", f"echo CA mlx5_0 {'x' * 5000}; echo --token {SECRET}; exit 3")
+    log = f"mlx5_core 24.10-0.7.0 loaded\nAuthorization: Token {SECRET}\npassword: |\n  {SECRET}\nready\n"
+    stamped = "".join(f"2026-11-27T08:47:00.123456789Z {line}\n" for line in log.splitlines())
+    kubelet = Kubelet({"mofed-container": stamped}, {"PATH": str(tools)})
+    async with serving(kubelet, tmp_path):
+        await asyncio.to_thread(_make_node_and_pod, cluster, kubelet.port)
+        try:
+            result = await asyncio.to_thread(_in_process, tmp_path, cluster.kubeconfig, "--log-lines=7", namespace=NODE)
+        finally:
+            await asyncio.to_thread(cluster.remove, f"namespace/{NODE}", f"node/{NODE}")
+
+    files = unpacked(tmp_path)
+    assert not [name for name, content in files.items() if SECRET in content]
+    assert result in (0, 2)
+    assert f"driver diagnostics of {NODE}" not in files["errors.txt"]
+    written = files["pods/driver/mofed-container.log"]
+    assert "mlx5_core 24.10-0.7.0 loaded\n" in written
+    assert written.endswith("Z ready\n")
+    statuses = [line.split()[:2] for line in files[f"driver/{NODE}/status.txt"].splitlines()]
+    expected = [["SUCCESS", "uname"], ["SUCCESS", "ofed_info"], ["FAILED", "ibstat"]]
+    assert [each for each in statuses if each[0] != "SKIPPED"] == expected
+    assert files[f"driver/{NODE}/ofed_info.txt"] == "OFED-internal-24.10-0.7.0\n"
+    assert len(files[f"driver/{NODE}/ibstat.txt"]) > 5000
+    (query,) = (query for path, query in kubelet.asked if path.startswith("/containerLogs/"))
+    assert query["tailLines"] == "7"
+    assert query["sinceSeconds"] == "21600"
+
+
+def _tool(path: Path, script: str) -> None:
+    path.write_text(f"#!{shutil.which('sh')}\n{script}\n")
+    path.chmod(0o755)
+
+
+def _make_node_and_pod(cluster: ControlPlane, port: int) -> None:
+    """kwok does not play this node, so what a kubelet would write is written here."""
+    cluster.create("/api/v1/namespaces", [{"metadata": {"name": NODE}}])
+    node = {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {"name": NODE, "labels": {names.NIC_LABEL: "true"}},
+        "status": {
+            "addresses": [{"type": "InternalIP", "address": "127.0.0.1"}],
+            "daemonEndpoints": {"kubeletEndpoint": {"Port": port}},
+        },
+    }
+    cluster.create("/api/v1/nodes", [node])
+    eventually(lambda: "default" in cluster.kubectl("get", "serviceaccounts", "-n", NODE, "-o", "name"))
+    pod = {
+        "metadata": {"name": "driver", "labels": {names.OFED_DRIVER_LABEL: ""}},
+        "spec": {
+            "nodeName": NODE,
+            "containers": [{"name": "mofed-container", "image": "driver:1"}],
+            "tolerations": [{"operator": "Exists"}],
+        },
+    }
+    cluster.create(f"/api/v1/namespaces/{NODE}/pods", [pod])
+    started = {"name": "mofed-container", "image": "i", "imageID": "", "ready": True, "restartCount": 0}
+    status = {"phase": "Running", "containerStatuses": [{**started, "state": {"running": {}}}]}
+    patch = json.dumps({"status": status})
+    cluster.kubectl("patch", "pod", "driver", "-n", NODE, "--subresource=status", "--type=merge", f"--patch={patch}")
+
+
+async def test_the_fleet_is_read_over_a_real_socket() -> None:
+    """More nodes than one page has, one that has reported, and a coordinator that goes away."""
+    name, crowd, value = NodeName("worker-1"), 700, inventory(connectx6dx())
+    async with running() as coordinator:
+        for at in range(crowd):
+            coordinator.fleet.node_seen(kube_node(NodeName(f"crowd-{at}")))
+        coordinator.fleet.node_seen(kube_node(name))
+        await coordinator.connected(value, identity())
+        async with connected(ToCoordinator(f"127.0.0.1:{coordinator.server.port}", None)) as fleet:
+            pages = [page async for page in fleet.pages()]
+            found = await fleet.inventory(name)
+            missing = await fleet.inventory("crowd-1")
+            with pytest.raises(Unheard, match="NicClusterPolicy"):
+                await fleet.policy("NicClusterPolicy", "absent")
+            await coordinator.server.stop(grace=0)
+            with pytest.raises(Unheard):
+                await fleet.inventory(name)
+
+    nodes = {node["name"]: node for page in pages for node in page}
+    assert len(pages) == 2
+    assert len(nodes) == crowd + 1
+    assert nodes[name]["connection"] == "CONNECTION_CONNECTED"
+    assert found is not None
+    assert wire.from_wire(json_format.ParseDict(redact(found), view_pb2.Inventory())) == value, (
+        "whole, and a host of plan's"
+    )
+    assert missing is None
