@@ -44,6 +44,10 @@ deploy() {
 }
 
 undeploy() {
+    # One that still runs would write anew what is deleted before its rights are. What hinders this is told below.
+    coordinators="--namespace=$namespace --selector=app.kubernetes.io/name=nicfleet-coordinator"
+    "$kubectl" scale deployment $coordinators --replicas=0 > /dev/null 2>&1 || true
+    "$kubectl" wait pod $coordinators --for=delete --timeout=60s > /dev/null 2>&1 || true
     # Its first document is the namespace, in which the components' pods are too.
     sed '1,/^---$/d' deploy/nicfleet.yaml |
         "$kubectl" delete --ignore-not-found="${IGNORE_NOT_FOUND:-true}" -f -

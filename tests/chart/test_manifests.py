@@ -115,6 +115,11 @@ def test_deployed_again_and_taken_back(plane: ControlPlane) -> None:
     everything = f"{KINDS},clusterroles,clusterrolebindings"
     assert plane.kubectl("get", everything, "-A", "-l", OURS, "-o", "name").split() == []
 
+    targets = [each.get("objectRef", {}) for each in plane.audit() if each["verb"] in ("patch", "delete")]
+    scaled = [index for index, each in enumerate(targets) if each.get("subresource") == "scale"]
+    config_maps = [index for index, each in enumerate(targets) if each.get("name") == names.CA_CONFIG_MAP]
+    assert scaled[0] < config_maps[-1], "no coordinator may be there to write it anew"
+
     plane.kubectl("delete", "nicclusterpolicy", names.POLICY_NAME)
     again = make("undeploy", plane)
     assert again.splitlines()[-1] == "left: namespace nvidia-network-operator, the CRDs, labels of nodes"
