@@ -85,6 +85,7 @@ class Coordinator:
                 self._certificates.credentials() if self._certificates is not None else None,
                 gate=self._gate,
                 leadership=self._leadership,
+                trust_loopback=self._settings.trust_loopback,
             )
         except (CannotListen, asyncio.CancelledError):
             await web.cleanup()

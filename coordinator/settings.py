@@ -53,6 +53,8 @@ class Settings:
     """None: there is no other coordinator."""
     agent_account: str
     """The user name of agents at the API server. In plaintext it counts for nothing."""
+    trust_loopback: bool
+    """Who calls from the coordinator's own loopback may read the fleet."""
     http_listen: str
     label_mode: Mode
     templates: Path
@@ -86,6 +88,7 @@ def read(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
         tls=None if given.insecure else _tls(given),
         election=_election(given) if given.leader_elect else None,
         agent_account=_account(given.namespace, given.agent_service_account),
+        trust_loopback=_yes_or_no("--trust-loopback", given.trust_loopback),
         http_listen=require_host_port("--http-listen", given.http_listen, "0.0.0.0:8080"),
         label_mode=Mode(require_one_of("--labels", given.labels, tuple(Mode))),
         templates=_folder("--templates", given.templates),
@@ -107,6 +110,7 @@ def _flags(environment: Mapping[str, str]) -> Flags:
     flags.option("--namespace", names.DEFAULT_NAMESPACE, "namespace of the policy's objects", "POD_NAMESPACE")
     flags.option("--grpc-listen", f"0.0.0.0:{names.COORDINATOR_PORT}", "HOST:PORT for agents and views")
     flags.option("--agent-service-account", names.AGENT_ACCOUNT, "ServiceAccount of the agents' pods, in --namespace")
+    flags.option("--trust-loopback", "true", "whoever calls from the own loopback may read the fleet without a token")
     flags.switch("--leader-elect", "there may be several: only the one that holds the Lease leads")
     flags.option("--pod-name", "", "with --leader-elect: by what name people know this one", "POD_NAME")
     flags.option("--pod-ip", "", "with --leader-elect: where agents reach this one; empty: as --grpc-listen", "POD_IP")

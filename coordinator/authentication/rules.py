@@ -19,7 +19,7 @@ _LONGEST_ERROR: Final = 300
 MOUNT_TOKEN: Final = f"mount a projected token for audience {TOKEN_AUDIENCE} and name it in --token-file"
 SHOW_TOKEN: Final = (
     f"give one in --token-file (kubectl create token NAME --audience={TOKEN_AUDIENCE}), "
-    "or come through kubectl port-forward"
+    "or come through kubectl port-forward, unless the coordinator has --trust-loopback=false"
 )
 
 

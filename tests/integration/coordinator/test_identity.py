@@ -172,7 +172,7 @@ async def site(tokens: Tokens, kube: Kube, tmp_path: Path) -> AsyncIterator[Site
 
 
 @asynccontextmanager
-async def _serving(gate: Gate, folder: Path) -> AsyncIterator[Site]:
+async def _serving(gate: Gate, folder: Path, *, trust_loopback: bool = True) -> AsyncIterator[Site]:
     certificate = write_certificate(folder)
     refusals = Refusals(time.monotonic)
     seen: list[Connection] = []
@@ -186,7 +186,8 @@ async def _serving(gate: Gate, folder: Path) -> AsyncIterator[Site]:
     fleet.nodes_synced()
     view = FleetView(fleet, now, lambda _: None, lambda *_: None)
     pair = ((folder / "tls.key").read_bytes(), certificate)
-    running = await serve("127.0.0.1:0", fleet, view, refusals, grpc.ssl_server_credentials([pair]), gate=gate)
+    tls = grpc.ssl_server_credentials([pair])
+    running = await serve("127.0.0.1:0", fleet, view, refusals, tls, gate=gate, trust_loopback=trust_loopback)
     try:
         yield Site(f"127.0.0.1:{running.port}", folder / "tls.crt", fleet, refusals, seen)
     finally:
@@ -444,6 +445,15 @@ async def test_health_is_open_and_so_is_everything_from_loopback(site: Site) -> 
         await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
         assert len((await _list_nodes(channel)).nodes) == 2
         assert await _services(channel)
+
+
+async def test_loopback_is_no_proof_behind_a_proxy(tokens: Tokens, kube: Kube, tmp_path: Path) -> None:
+    async with _serving(Gate(kube, ACCOUNT), tmp_path, trust_loopback=False) as site, site.channel() as channel:
+        await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
+        for call in (_list_nodes, _services):
+            with pytest.raises(grpc.aio.AioRpcError, match="unless the coordinator has --trust-loopback=false"):
+                await call(channel)
+        assert await _services(channel, tokens.account("viewer"))
 
 
 async def _list_nodes(channel: grpc.aio.Channel, token: str | None = None) -> view_pb2.ListNodesResponse:

@@ -55,6 +55,13 @@ def test_agents_are_known_by_their_account_in_the_own_namespace() -> None:
         read(["--agent-service-account=a b"], {})
 
 
+def test_loopback_is_trusted_unless_somebody_says_otherwise() -> None:
+    assert read([], {}).trust_loopback
+    assert not read([], {"NICFLEET_TRUST_LOOPBACK": "false"}).trust_loopback
+    with pytest.raises(InvalidSettings, match="--trust-loopback is 'maybe': give true or false"):
+        read(["--trust-loopback=maybe"], {})
+
+
 def test_tls_unless_plaintext_is_somebodys_decision(tmp_path: Path) -> None:
     assert read([], {}).tls == TlsSettings(None, "nicfleet-coordinator-tls", "nicfleet-ca", "nicfleet-coordinator")
     assert read(["--insecure"], {"NICFLEET_TLS_CERT_DIR": str(tmp_path)}).tls is None
