@@ -10,8 +10,8 @@ container starts anew at once and stands by, however long the API server is away
 import asyncio
 import logging
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from random import Random
 from typing import Final
@@ -123,7 +123,6 @@ class Coordinator:
 
     async def _work(self, server: Server) -> None:
         """Every coordinator's work, and the leader's when this one is it. Raises LeadershipLost."""
-        lost = ""
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._tell_health(server))]
             if self._certificates is not None:
@@ -133,20 +132,22 @@ class Coordinator:
                     group.create_task(self._webhook.run()),
                     group.create_task(self._leader.watch_policies()),
                 ]
-            if self._election is not None:
+            if self._election is None:
+                await self._leader.run(policies=self._webhook is None)
+                return
+            async with self._letting_go(self._election):
                 await self._election.win()
-            tasks.append(group.create_task(self._leader.run(policies=self._webhook is None)))
-            if self._election is not None:
-                lost = await self._keep(self._election)
-                for task in tasks:
-                    task.cancel()
-        if lost:
-            raise LeadershipLost(lost)
+                tasks.append(group.create_task(self._leader.run(policies=self._webhook is None)))
+                lost = await self._election.keep()
+            for task in tasks:
+                task.cancel()
+        raise LeadershipLost(lost)
 
-    async def _keep(self, election: Election) -> str:
-        """Why it does not lead any more. Told to stop, it lets go of the lease when the last write has ended."""
+    @asynccontextmanager
+    async def _letting_go(self, election: Election) -> AsyncIterator[None]:
+        """Told to stop, it lets go of the lease when the last write has ended."""
         try:
-            return await election.keep()
+            yield
         except asyncio.CancelledError:
             election.tenure.end()
             with suppress(TimeoutError):  # the lease then lasts as long as the write might

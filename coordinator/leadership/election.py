@@ -66,6 +66,7 @@ class Election:
         self._told = ""
         self._elsewhere: str | None = None
         self._news = asyncio.Event()
+        self._claimed = False  # or tried to: nobody knows when the answer is lost
         self.tenure = tenure
         self.leads = False
 
@@ -103,12 +104,12 @@ class Election:
                 return self._lost(f"{self.leader or 'nobody'} holds it")
 
     async def release(self) -> None:
-        """Let others take it at once. To be called when nothing is written any more."""
-        led, self.leads = self.leads, False
+        """Let others take it at once. To be called when nothing is written any more, also in the middle of a claim."""
+        self.leads = False
         self.tenure.end()
         self._tell()
-        if led and not await self._attempt(self._release):
-            await self._attempt(self._look)  # a renewal was under way
+        if self._claimed and not (self._holds and await self._attempt(self._release)):
+            await self._attempt(self._look)  # a claim or a renewal was under way
             if self._holds:
                 await self._attempt(self._release)
 
@@ -169,6 +170,7 @@ class Election:
 
     async def _claim(self) -> None:
         sent = self._clock()
+        self._claimed = True
         await self._write(claimed(self._lease, self._ref.namespace, self._candidate, _now(), self._times))
         self.tenure.renewed(sent)
         self.leads = True

@@ -9,6 +9,7 @@ from random import Random
 from typing import Any, Never
 
 import pytest
+from aiohttp import web
 
 from coordinator.kube.client import Kube
 from coordinator.kube.errors import LeaseNotHeld
@@ -32,7 +33,10 @@ class Contender:
     kube: Kube
     lost: str = ""
 
-    async def run(self) -> None:
+    def __post_init__(self) -> None:
+        self.task = asyncio.create_task(self._run())
+
+    async def _run(self) -> None:
         await self.election.win()
         self.lost = await self.election.keep()
 
@@ -53,13 +57,12 @@ async def contender(kubeconfig: Path, name: str) -> AsyncIterator[Contender]:
     always, kube = await Kube.connect(kubeconfig), await Kube.connect(kubeconfig, permit=tenure)
     candidate = Candidate(f"{name}_1", f"{name}:7444")
     found = Contender(Election(always, NAMESPACE, candidate, tenure, Random(1), times=QUICK), kube)
-    task = asyncio.create_task(found.run())
     try:
         yield found
     finally:
-        task.cancel()
+        found.task.cancel()
         with suppress(asyncio.CancelledError):
-            await task
+            await found.task
         await always.close()
         await kube.close()
 
@@ -188,6 +191,39 @@ async def test_a_leader_lets_go_of_what_it_does_not_know_to_be_its_own(
         proxy.limit = None
         await a.election.release()
         assert lease(installed)["spec"]["holderIdentity"] == ""
+
+
+@pytest.mark.parametrize("free", ["there-is-none", "one-that-is-free"])
+async def test_one_that_is_told_to_stop_while_it_claims_lets_go(
+    network: tuple[Proxy, Path], kubeconfig: Path, installed: ControlPlane, free: str
+) -> None:
+    proxy, behind = network
+    if free == "one-that-is-free":
+        async with contender(kubeconfig, "b") as b:
+            await eventually(lambda: b.election.leads)
+            await b.election.release()
+
+    def stop(request: web.Request, body: bytes) -> None:
+        if request.method in ("POST", "PUT"):
+            a.task.cancel()
+
+    async with contender(behind, "a") as a:
+        proxy.done = stop
+        await asyncio.wait({a.task})
+        assert lease(installed)["spec"]["holderIdentity"] == "a_1"
+        assert not a.election.leads
+        proxy.done = lambda request, body: None
+        await a.election.release()
+        assert lease(installed)["spec"]["holderIdentity"] == ""
+
+
+async def test_who_has_not_claimed_takes_the_lease_from_nobody(kubeconfig: Path, installed: ControlPlane) -> None:
+    async with contender(kubeconfig, "a") as a:
+        await eventually(lambda: a.election.leads)
+        async with contender(kubeconfig, "b") as b:
+            await eventually(lambda: b.election.address == "a:7444")
+            await b.election.release()
+            assert lease(installed)["spec"]["holderIdentity"] == "a_1"
 
 
 async def test_a_deleted_lease_is_made_again_by_the_leader(kubeconfig: Path, installed: ControlPlane) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import grpc
 import pytest
+from aiohttp import web
 
 from coordinator.fleet.leadership import LEADER_METADATA
 from coordinator.leadership.lease import TIMES
@@ -18,11 +19,12 @@ from nicfleet.v1 import view_pb2, view_pb2_grpc
 from tests.controlplane.cluster import ControlPlane
 from tests.controlplane.nodes import fake_node
 from tests.integration.coordinator.proxy import Proxy
+from tests.integration.system.api import Api
 from tests.integration.system.audit import Audit
 from tests.integration.system.cable import Cable, through_cable
 from tests.integration.system.faults import faulty
 from tests.integration.system.fleet import INBOX, WITH_DRIVER
-from tests.integration.system.pair import One, Pair, own_account
+from tests.integration.system.pair import LEASE, One, Pair, own_account
 from tests.integration.system.product import OFFERED, policy, sections
 from tests.integration.system.waiting import eventually
 
@@ -158,6 +160,30 @@ def test_a_leader_that_is_told_to_stop_is_followed_at_once_and_nothing_is_writte
     # Of that node once or twice: the driver's labels may follow each other.
     assert {(write.verb, write.name) for write in audit.labels()} == {("patch", NODES[0])}
     assert audit.objects() == []
+
+
+def test_one_that_is_told_to_stop_while_it_claims_leaves_the_lease_to_others(
+    plane: ControlPlane, tmp_path: Path
+) -> None:
+    with faulty(own_account(plane, tmp_path, "1"), tmp_path) as (network, kubeconfig):
+        one = One("first", plane, kubeconfig, tmp_path / "first")
+
+        def stop(request: web.Request, body: bytes) -> None:
+            if "/leases" in request.path and request.method == "POST":
+                one.process.send(signal.SIGTERM)
+                time.sleep(0.5)  # in which nothing is answered, also not this
+
+        network.done = stop
+        api = Api(plane)
+        try:
+            one.process.start()
+            eventually(lambda: one.logged("stopped"), within=30.0)
+            assert not one.logged("leading")
+            assert api.get(LEASE)["spec"]["holderIdentity"] == ""
+        finally:
+            one.kill()
+            api.delete(LEASE)
+            api.close()
 
 
 def test_a_leader_that_is_killed_is_followed_when_its_lease_has_ended(pair: Pair) -> None:
