@@ -79,7 +79,7 @@ def must_gather(
         raise typer.Exit(_EXIT_NOTHING) from None
     print(bundle.path)
     print(f"sha256:{bundle.sha256}")
-    print(f"nicfleet: {bundle.verdict}", file=sys.stderr)
+    print(f"nicfleet: {bundle.verdict}; look through it before you send it", file=sys.stderr)
     raise typer.Exit(bundle.exit)
 
 

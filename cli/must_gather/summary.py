@@ -7,12 +7,17 @@ from typing import Final
 
 from cli.must_gather.diagnostics import Status
 from cli.must_gather.digest import Digest
+from cli.must_gather.redaction import LEFT_OUT, MASK
 from nicfleet.reasons import name_nodes
 
 Row = tuple[str, ...]
 
 MOST_ROWS: Final = 100
 _POLICIES: Final = ("NicClusterPolicy", "NicNodePolicy")
+_LOOK: Final = (
+    f"{MASK} stands for what looks like a secret, {LEFT_OUT} for what nobody can judge. Not every secret is known "
+    "by its looks: look through the archive before you send it."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +73,7 @@ def _overview(digest: Digest) -> Section:
         *versions,
         *((f"--{flag}", value) for flag, value in digest.asked.items() if value),
     )
-    return Section("Overview", tuple(digest.notes), ("what", "value"), rows)
+    return Section("Overview", (_LOOK, *digest.notes), ("what", "value"), rows)
 
 
 def _policies(digest: Digest) -> Iterator[Section]:
