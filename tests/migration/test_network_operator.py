@@ -12,9 +12,11 @@ import pytest
 from nicfleet import names
 from tests.chart.helm import NAMESPACE, Helm
 from tests.controlplane.cluster import ControlPlane
+from tests.controlplane.nodes import fake_node
 from tests.integration.system.api import WORKLOADS, Api, Missing
 from tests.integration.system.audit import Audit, Write
-from tests.integration.system.fleet import NO_NIC
+from tests.integration.system.fleet import NO_NIC, WITH_DRIVER
+from tests.integration.system.product import OFFERED
 from tests.integration.system.waiting import eventually
 from tests.migration import upstream
 from tests.migration.cluster import INIT_IMAGE, Nicfleet, Objects, install_crds, live
@@ -175,6 +177,38 @@ def _rolled_out(daemonset: dict[str, Any], generation: int) -> bool:
     status = daemonset["status"]
     counts = {status.get(f"{which}NumberScheduled") for which in ("desired", "updated")} | {status["numberAvailable"]}
     return status["observedGeneration"] == daemonset["metadata"]["generation"] == generation and len(counts) == 1
+
+
+def test_a_node_of_another_architecture_and_a_toleration_make_no_driver_pod_outdated(moved: Moved) -> None:
+    """Both change where driver pods may run, and nothing that runs in them."""
+    before = moved.api.daemonset(DRIVER)["spec"]["template"]
+    pods = _pods_of(moved.api, DRIVER)
+
+    moved.plane.apply(fake_node("arm", labels={names.ARCH_LABEL: "arm64"}, resources=OFFERED))
+    moved.nicfleet.agents.report("arm", WITH_DRIVER)
+    eventually(lambda: moved.api.daemonset(DRIVER.replace("-ds", "-arm64-ds"))["status"]["numberReady"] == 1)
+    toleration = {"key": "edge", "operator": "Exists"}
+    patch = json.dumps({"spec": {"tolerations": [toleration]}})
+    moved.plane.kubectl("patch", "nicclusterpolicy", names.POLICY_NAME, "--type=merge", "-p", patch)
+
+    generation = moved.api.policy()["metadata"]["generation"]
+    eventually(
+        lambda: (c := moved.api.condition("Verified"))["observedGeneration"] == generation and c["status"] == "True"
+    )
+    driver = moved.api.daemonset(DRIVER)
+    assert driver["status"].get("updatedNumberScheduled", 0) == 0  # by the counters of its controller all are outdated
+    after = driver["spec"]["template"]
+    assert after["spec"].pop("nodeSelector") == before["spec"].pop("nodeSelector") | {names.ARCH_LABEL: "amd64"}
+    assert toleration in after["spec"].pop("tolerations")
+    before["spec"].pop("tolerations")
+    assert after == before
+    assert _pods_of(moved.api, DRIVER) == pods
+
+
+def _pods_of(api: Api, maker: str) -> set[str]:
+    """The uids of a DaemonSet's pods."""
+    pods = (each["metadata"] for each in api.items(f"/api/v1/namespaces/{NAMESPACE}/pods"))
+    return {pod["uid"] for pod in pods if maker in (owner["name"] for owner in pod.get("ownerReferences", ()))}
 
 
 def test_a_label_that_nfd_wrote_goes_with_the_card(moved: Moved) -> None:
