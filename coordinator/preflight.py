@@ -2,15 +2,14 @@
 
 import asyncio
 import logging
-from typing import Any, Final
-
-import msgspec
+from typing import Final
 
 from coordinator.crd import definitions
 from coordinator.crd_parts import parts, shown
+from coordinator.kube.answers import object_in
 from coordinator.kube.client import Kube
 from coordinator.kube.errors import KubeError, NotFound
-from coordinator.kube.objects import Ref, Resource
+from coordinator.kube.objects import Obj, Ref, Resource
 from nicfleet.names import API_GROUP
 
 log = logging.getLogger(__name__)
@@ -29,7 +28,7 @@ async def require_crd(kube: Kube, resource: Resource, field: str) -> None:
     """
     ref = Ref("CustomResourceDefinition", "", f"{resource.plural}.{resource.group}")
     try:
-        crd = msgspec.json.decode(await _answer(kube, ref))
+        crd = await _found(kube, ref)
     except NotFound as error:
         raise CrdUnusable(f"{ref} is not installed: {_HELP}") from error
     if not _has(field, crd, resource.version):
@@ -44,7 +43,7 @@ _HELP: Final = (
 )
 
 
-async def _answer(kube: Kube, ref: Ref) -> bytes:
+async def _found(kube: Kube, ref: Ref) -> Obj:
     """Any refusal is waited out: the server begins, or the rights come a moment after us. Raises NotFound for this CRD.
 
     While a server begins, it may not know the very kind of a CRD.
@@ -52,7 +51,7 @@ async def _answer(kube: Kube, ref: Ref) -> bytes:
     told = ""
     while True:
         try:
-            return await kube.get(ref)
+            return object_in(await kube.get(ref), ref)
         except KubeError as error:
             if isinstance(error, NotFound) and not error.kind_unknown:
                 raise
@@ -62,7 +61,7 @@ async def _answer(kube: Kube, ref: Ref) -> bytes:
             await asyncio.sleep(RETRY_SECONDS)
 
 
-def _has(field: str, crd: Any, version: str) -> bool:
+def _has(field: str, crd: Obj, version: str) -> bool:
     for served in crd["spec"]["versions"]:
         if served["name"] == version:
             properties = served.get("schema", {}).get("openAPIV3Schema", {}).get("properties", {})

@@ -4,11 +4,10 @@ import logging
 from dataclasses import dataclass
 from typing import Final
 
-import msgspec
-
 from coordinator.certificates.material import Material, from_secret, to_secret
+from coordinator.kube.answers import object_in
 from coordinator.kube.client import Kube
-from coordinator.kube.errors import NotFound, unreachable
+from coordinator.kube.errors import NotFound
 from coordinator.kube.objects import CONFIG_MAP, SECRET, Obj, Ref
 from nicfleet.names import CERTIFICATES_MANAGER
 
@@ -20,18 +19,6 @@ KEY: Final = "ca.crt"
 
 class ObjectMissing(RuntimeError):
     """Secret or ConfigMap is not there; the sentence says how to make it."""
-
-
-class _Metadata(msgspec.Struct, frozen=True, rename="camel"):
-    resource_version: str
-
-
-class _Object(msgspec.Struct, frozen=True):
-    metadata: _Metadata
-    data: dict[str, str] | None = None
-
-
-_decode = msgspec.json.Decoder(_Object).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +49,7 @@ class Publication:
     async def read(self) -> Published:
         """Raises KubeError and ObjectMissing."""
         found = await _read(self._kube, self._ref)
-        return Published((found.data or {}).get(KEY, "").encode(), found.metadata.resource_version)
+        return Published((found.get("data") or {}).get(KEY, "").encode(), _version(found))
 
     async def publish(self, authorities: bytes, published: Published) -> None:
         """Write it, unless that is what is published. Raises KubeError; Conflict when that is not the newest."""
@@ -82,24 +69,27 @@ class Store:
     async def read(self) -> Kept:
         """Raises KubeError and ObjectMissing."""
         found = await _read(self._kube, self._ref)
-        return Kept(*from_secret(found.data or {}), found.metadata.resource_version)
+        return Kept(*from_secret(found.get("data") or {}), _version(found))
 
     async def keep(self, material: Material, kept: Kept) -> None:
         """Write it in the place of what is kept. Raises KubeError; Conflict when that is not the newest."""
         await _write(self._kube, self._ref, {"data": to_secret(material)}, kept.version)
 
 
-async def _read(kube: Kube, ref: Ref) -> _Object:
+async def _read(kube: Kube, ref: Ref) -> Obj:
     try:
-        return _decode(await kube.get(ref))
-    except msgspec.MsgspecError as error:
-        raise unreachable("get", str(ref), f"its answer is no object: {error}") from error
+        return object_in(await kube.get(ref), ref)
     except NotFound as error:
         kind = "secret generic" if ref.kind == SECRET.kind else "configmap"
         raise ObjectMissing(
             f"{ref} is not there, which the coordinator fills but does not make: "
             f"kubectl create {kind} {ref.name} -n {ref.namespace}"
         ) from error
+
+
+def _version(found: Obj) -> str:
+    version: str = found["metadata"]["resourceVersion"]
+    return version
 
 
 async def _write(kube: Kube, ref: Ref, patch: Obj, version: str) -> None:

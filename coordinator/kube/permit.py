@@ -5,10 +5,13 @@ from typing import Final, Protocol
 
 
 class Permit(Protocol):
-    """Asked before each write, and again when its connection is there."""
+    """Asked before each write, and before each attempt to send it.
+
+    A connection may have to be made after that. Its time counts too: the write is given up when what was left is over.
+    """
 
     def seconds_left(self) -> float:
-        """What a write that begins now may take; 0: it may not begin."""
+        """What a write that begins now may take, with all that comes before it is sent; 0: it may not begin."""
 
 
 class _Always:

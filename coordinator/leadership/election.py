@@ -14,8 +14,7 @@ from datetime import UTC, datetime
 from random import Random
 from typing import Final
 
-import msgspec
-
+from coordinator.kube.answers import object_in
 from coordinator.kube.client import Kube
 from coordinator.kube.errors import Conflict, KubeError, NotFound
 from coordinator.kube.objects import LEASE, Obj, Ref
@@ -152,7 +151,7 @@ class Election:
 
     async def _look(self) -> None:
         try:
-            lease: Obj | None = msgspec.json.decode(await self._kube.get(self._ref))
+            lease: Obj | None = object_in(await self._kube.get(self._ref), self._ref)
         except NotFound as error:
             if error.kind_unknown or error.namespace_missing:
                 raise
@@ -197,7 +196,7 @@ class Election:
     async def _write(self, lease: Obj) -> None:
         """By its resourceVersion: of two that write at once, one gets a Conflict."""
         write = self._kube.replace if "resourceVersion" in lease["metadata"] else self._kube.create
-        self._saw(msgspec.json.decode(await write(lease, manager=MANAGER)))
+        self._saw(object_in(await write(lease, manager=MANAGER), self._ref))
 
     async def _attempt(self, act: Callable[[], Awaitable[None]]) -> bool:
         """Whether it was done; else `trouble` tells why, unless somebody was quicker: the next look tells who."""
@@ -212,8 +211,6 @@ class Election:
             trouble = f"the API server does not answer (nothing within {self._times.answered:g} s)"
         except KubeError as error:
             trouble = str(error)
-        except msgspec.MsgspecError as error:
-            trouble = f"the API server's answer is no Lease: {error}"
         self._trouble = trouble
         return done
 

@@ -18,7 +18,7 @@ class Answer:
 
     status: int = 200
     body: object = None
-    """As JSON; text as it is."""
+    """As JSON; text and bytes as they are."""
 
 
 @dataclass(slots=True)
@@ -46,8 +46,9 @@ class Proxy:
         self.seen.append(request.path_qs)
         await asyncio.sleep(self.delay(request))
         if (answer := self.answer(request)) is not None:
-            text = answer.body if isinstance(answer.body, str) else json.dumps(answer.body)
-            return web.Response(status=answer.status, text=text, content_type="application/json")
+            text = answer.body if isinstance(answer.body, str | bytes) else json.dumps(answer.body)
+            body = text if isinstance(text, bytes) else text.encode()
+            return web.Response(status=answer.status, body=body, content_type="application/json")
         body = await request.read()
         headers = {name: request.headers[name] for name in ("Authorization", "Accept", "Content-Type")}
         sent = self.session.request(

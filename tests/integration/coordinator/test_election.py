@@ -250,16 +250,25 @@ async def test_a_lease_that_is_given_to_somebody_else_by_hand_is_lost(
             await a.write()
 
 
+@pytest.mark.parametrize(
+    ("answer", "trouble"),
+    [
+        pytest.param(Answer(403, "no"), "cannot read Lease", id="refused"),
+        pytest.param(Answer(200, "<html>log in</html>"), "its answer is no Lease", id="a-proxys-page"),
+        pytest.param(Answer(200, b'{"kind": "\xff"}'), "its answer is no Lease", id="no-text"),
+        pytest.param(Answer(200, {"kind": "Lease"}), "its answer is no Lease", id="half-of-it"),
+    ],
+)
 async def test_a_standby_that_sees_nothing_of_the_lease_says_so_and_leads_nobody(
-    network: tuple[Proxy, Path], kubeconfig: Path
+    network: tuple[Proxy, Path], kubeconfig: Path, answer: Answer, trouble: str
 ) -> None:
     proxy, behind = network
     async with contender(kubeconfig, "a") as a:
         await eventually(lambda: a.election.leads)
         async with contender(behind, "b") as b:
             await eventually(lambda: b.election.address == "a:7444")
-            proxy.answer = lambda request: Answer(403, "no")
-            await eventually(lambda: b.election.trouble)
+            proxy.answer = lambda request: answer
+            await eventually(lambda: trouble in b.election.trouble)
             assert await b.election.elsewhere() == "a:7444"
             await asyncio.sleep(2 * QUICK.held)
             assert not b.election.leads

@@ -80,6 +80,10 @@ REFUSALS = [
     pytest.param(Answer(403, {"kind": "Status", "message": "customresourcedefinitions is forbidden"}), id="rights"),
     pytest.param(Answer(404, "404 page not found"), id="the-server-begins"),
     pytest.param(Answer(429, {"kind": "Status", "message": "too many requests"}), id="load"),
+    pytest.param(Answer(200, "<html>log in</html>"), id="a-proxys-page"),
+    pytest.param(Answer(200, b'{"kind": "\xff"}'), id="no-text"),
+    pytest.param(Answer(200, {"kind": "Status", "metadata": {}}), id="another-kind"),
+    pytest.param(Answer(200, []), id="no-object"),
     pytest.param(Answer(500, {"kind": "Status", "message": "etcdserver: no leader"}), id="trouble"),
 ]
 
