@@ -9,7 +9,6 @@ import json
 import os
 import shutil
 import subprocess
-import tarfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
@@ -54,11 +53,8 @@ class Images:
         done = self._store.make(context, "image", *words)
         if done.returncode:
             raise ControlPlaneError(f"make image: {done.stdout[-2000:]}{done.stderr[-2000:]}")
-        archives = [self._archive(name) for name in OURS.values()]
         self._say(f"buildah images:\n{self._store.buildah('images').rstrip()}")
-        for archive in archives:
-            self._say(f"{archive.stem}: {layers(archive)}")
-        return archives
+        return [self._archive(name) for name in OURS.values()]
 
     def stand_ins(self) -> Sequence[Path]:
         """Archives of the image that stands in for all components, and of the one that holds a pod's namespaces."""
@@ -136,16 +132,6 @@ class Images:
                 else:
                     partial.unlink(missing_ok=True)
         return place
-
-
-def layers(archive: Path) -> str:
-    """The size of an image, in the layers it is made of: the base's first."""
-    with tarfile.open(archive) as tar:
-        manifest = tar.extractfile("manifest.json")
-        assert manifest is not None
-        sizes = [tar.getmember(name).size / 1024**2 for name in json.load(manifest)[0]["Layers"]]
-    base, *ours = (f"{size:.1f}" for size in sizes)
-    return f"{sum(sizes):.1f} MiB, of which {base} are the base and {' + '.join(ours)} are ours"
 
 
 def _run(command: Sequence[str], **options: object) -> None:
