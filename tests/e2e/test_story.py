@@ -276,17 +276,23 @@ def test_uninstall(site: Site) -> None:
         lambda: site.labels(RECORDED)[names.WAIT_LABEL] == "false", READY_SECONDS, "a node that need not wait any more"
     )
     log.info("helm uninstall:\n%s", site.helm("uninstall", RELEASE, "--wait", "--timeout=5m"))
-    # Helm keeps the pod of its test, whose log can then be read, until the next test.
-    tested = ["pod/nicfleet-check"]
-    eventually(lambda: _names(site, "pods", NAMESPACE) == tested, READY_SECONDS, "the end of all pods but the test's")
-    kinds = "deployments,daemonsets,services,roles,rolebindings,poddisruptionbudgets,networkpolicies,jobs"
-    assert _names(site, kinds, NAMESPACE) == []
-    assert [name for name in _names(site, "clusterroles,clusterrolebindings") if "nicfleet" in name] == []
-    left = [name for name in _names(site, "crds") if name.endswith(("mellanox.com", "k8s.cni.cncf.io"))]
-    assert left
-    assert _names(site, "macvlannetworks") == ["macvlannetwork.mellanox.com/macvlan"]
-    kept = [*tested, *left, *_names(site, "macvlannetworks"), *_names(site, "secrets,configmaps,leases", NAMESPACE)]
-    log.info("what is left:\n%s", "\n".join(kept))
+    # Helm keeps the pod of its test, whose log can then be read, until the next test; the rest is Kubernetes's own.
+    kept = {"pod/nicfleet-check", "configmap/kube-root-ca.crt", "serviceaccount/default"}
+    kinds = _kinds(site, namespaced=True)
+    eventually(
+        lambda: set(_names(site, kinds, NAMESPACE)) == kept,
+        READY_SECONDS,
+        lambda: f"{sorted(kept)} and nothing else in the namespace, where there is {_names(site, kinds, NAMESPACE)}",
+    )
+    of_cluster = _names(site, _kinds(site, namespaced=False))
+    assert [name for name in of_cluster if "nicfleet" in name] == []
+    crds = [name for name in of_cluster if name.endswith(("mellanox.com", "k8s.cni.cncf.io"))]
+    networks = ["macvlannetwork.mellanox.com/macvlan"]
+    assert [name for name in of_cluster if ".mellanox.com/" in name and name not in crds] == networks
+    assert "customresourcedefinition.apiextensions.k8s.io/nicclusterpolicies.mellanox.com" in crds
+    log.info("what is left:\n%s", "\n".join([*sorted(kept), *crds, *networks]))
+    assert site.labels(RECORDED)[names.NIC_LABEL] == "true"
+    log.info("labels of the recorded node stay:\n%s", _told(_ours(site.labels(RECORDED))))
 
 
 def _agents_ready(site: Site) -> list[bool]:
@@ -403,6 +409,14 @@ def _all_connected_again(site: Site, before: Mapping[str, int]) -> bool:
 def _names(site: Site, kinds: str, namespace: str = "") -> list[str]:
     where = [f"--namespace={namespace}"] if namespace else []
     return site.plane.kubectl("get", kinds, *where, "-o", "name").split()
+
+
+def _kinds(site: Site, *, namespaced: bool) -> str:
+    """All that can be listed, but for events."""
+    listed = site.plane.kubectl(
+        "api-resources", "--verbs=list", f"--namespaced={str(namespaced).lower()}", "-o", "name"
+    )
+    return ",".join(kind for kind in listed.split() if not kind.startswith(("events", "componentstatuses")))
 
 
 def _ours(labels: Mapping[str, str]) -> dict[str, str]:
