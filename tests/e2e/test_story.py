@@ -286,7 +286,11 @@ def test_uninstall(site: Site) -> None:
     )
     of_cluster = _names(site, _kinds(site, namespaced=False))
     assert [name for name in of_cluster if "nicfleet" in name] == []
-    crds = [name for name in of_cluster if name.endswith(("mellanox.com", "k8s.cni.cncf.io"))]
+    crds = [
+        name
+        for name in of_cluster
+        if name.startswith("customresourcedefinition") and name.endswith(("mellanox.com", "k8s.cni.cncf.io"))
+    ]
     networks = ["macvlannetwork.mellanox.com/macvlan"]
     assert [name for name in of_cluster if ".mellanox.com/" in name and name not in crds] == networks
     assert "customresourcedefinition.apiextensions.k8s.io/nicclusterpolicies.mellanox.com" in crds
