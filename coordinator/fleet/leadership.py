@@ -5,6 +5,8 @@ from typing import Any, Final, Never, NoReturn, Protocol, TypeAlias
 
 import grpc
 
+from coordinator.fleet.methods import service_of
+
 LEADER_METADATA: Final = "nicfleet-leader"
 """Key of the trailing metadata that has the leader's HOST:PORT."""
 
@@ -47,7 +49,7 @@ class OnlyTheLeader(grpc.aio.ServerInterceptor):
 
     def __init__(self, leadership: Leadership, views: Collection[str]) -> None:
         self._leadership = leadership
-        self._views = tuple(f"/{service}/" for service in views)
+        self._views = frozenset(views)
 
     async def intercept_service(
         self,
@@ -56,7 +58,7 @@ class OnlyTheLeader(grpc.aio.ServerInterceptor):
     ) -> Any:
         """gRPC's hook."""
         handler = await continuation(handler_call_details)
-        if handler is None or self._leadership.leads or not handler_call_details.method.startswith(self._views):
+        if handler is None or self._leadership.leads or service_of(handler_call_details.method) not in self._views:
             return handler
         if handler.response_streaming:
             return grpc.unary_stream_rpc_method_handler(self._refuse_stream)

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeAlias
 import grpc
 
 from coordinator.authentication.gate import Gate, Unchecked
+from coordinator.fleet.methods import service_of
 from coordinator.fleet.refusals import Refusals, host_of, is_loopback
 from nicfleet.reasons import Finding, Reason
 
@@ -38,7 +39,7 @@ class ViewGuard(grpc.aio.ServerInterceptor):
         self._gate = gate
         self._trust_loopback = trust_loopback
         self._refusals = refusals
-        self._prefixes = tuple(f"/{service}/" for service in services)
+        self._services = frozenset(services)
 
     async def intercept_service(
         self,
@@ -47,7 +48,7 @@ class ViewGuard(grpc.aio.ServerInterceptor):
     ) -> Any:
         """gRPC's hook."""
         handler: Any = await continuation(handler_call_details)
-        if handler is None or not handler_call_details.method.startswith(self._prefixes):
+        if handler is None or service_of(handler_call_details.method) not in self._services:
             return handler
         # A stream's messages are read when the method asks for them. A single one would be read before it is known
         # whose it is.

@@ -1,6 +1,7 @@
 """A coordinator's gRPC server on a loopback port, and an agent's end of its streams."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import grpc
 import pytest
 
 from coordinator.authentication.gate import Gate
+from coordinator.authentication.rules import Agent, Viewer
 from coordinator.fleet.fleet import Connection, Fleet
 from coordinator.fleet.identity import Identity
 from coordinator.fleet.leadership import ALONE, Leadership
@@ -98,8 +100,22 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+@dataclass
+class OpenGate:
+    """Lets everybody in: viewers, and as worker-1's the agents, whose token ends so many seconds after its check."""
+
+    reachable: bool = True
+    seconds: float = 3600.0
+
+    async def agent(self, token: str, peer: str) -> Agent:
+        return Agent(NodeName("worker-1"), "", "pod", time.time() + self.seconds)
+
+    async def viewer(self, token: str, peer: str) -> Viewer:
+        return Viewer("somebody", None)
+
+
 @asynccontextmanager
-async def running(gate: Gate | None = None, leadership: Leadership = ALONE) -> AsyncIterator[Coordinator]:
+async def running(gate: Gate | OpenGate | None = None, leadership: Leadership = ALONE) -> AsyncIterator[Coordinator]:
     """A coordinator whose list of Nodes is complete and empty."""
     labels: dict[NodeName, LabelStatus] = {}
     policies: dict[str, PolicyStatus] = {}
@@ -112,7 +128,8 @@ async def running(gate: Gate | None = None, leadership: Leadership = ALONE) -> A
     fleet = Fleet(now, on_change)
     view = FleetView(fleet, now, labels.get, lambda _, name: policies.get(name))
     fleet.nodes_synced()
-    server = await serve("127.0.0.1:0", fleet, view, Refusals(monotonic), gate=gate, leadership=leadership)
+    asked: Any = gate
+    server = await serve("127.0.0.1:0", fleet, view, Refusals(monotonic), gate=asked, leadership=leadership)
     async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
         yield Coordinator(fleet, view, server, channel, labels, policies, changed)
     await server.stop(grace=0)

@@ -11,7 +11,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from coordinator.fleet.leadership import LEADER_METADATA
 from nicfleet.inventory import NodeName
 from nicfleet.v1 import fleet_pb2, view_pb2
-from tests.integration.coordinator_grpc.conftest import Coordinator, running
+from tests.integration.coordinator_grpc.conftest import Coordinator, OpenGate, running
 from tests.unit.coordinator.inventories import connectx6dx, inventory, kube_node, ofed
 from tests.unit.coordinator.reports import identity
 
@@ -40,9 +40,9 @@ def standby() -> Standby:
     return Standby()
 
 
-@pytest.fixture
-async def coordinator(standby: Standby) -> AsyncIterator[Coordinator]:
-    async with running(leadership=standby) as value:
+@pytest.fixture(params=[None, OpenGate()], ids=["plaintext", "behind-the-gate"])
+async def coordinator(standby: Standby, request: pytest.FixtureRequest) -> AsyncIterator[Coordinator]:
+    async with running(request.param, standby) as value:
         value.fleet.node_seen(kube_node(NAME))
         yield value
 

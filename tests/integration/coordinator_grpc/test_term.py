@@ -1,16 +1,12 @@
 """A token's end while the API server is away: no new one could be checked, so the stream that there is goes on."""
 
-import time
-from dataclasses import dataclass
-
 import grpc
 import pytest
 
-from coordinator.authentication.rules import Agent
 from coordinator.fleet.fleet import Connection
 from nicfleet.inventory import NodeName
 from nicfleet.v1 import fleet_pb2
-from tests.integration.coordinator_grpc.conftest import running
+from tests.integration.coordinator_grpc.conftest import OpenGate, running
 from tests.unit.coordinator.inventories import connectx6dx, inventory, kube_node
 from tests.unit.coordinator.reports import identity
 
@@ -18,19 +14,9 @@ NAME = NodeName("worker-1")
 VALUE = inventory(connectx6dx())
 
 
-@dataclass
-class Gate:
-    """Lets everybody in as worker-1's agent, whose token has just ended."""
-
-    reachable: bool
-
-    async def agent(self, token: str, peer: str) -> Agent:
-        return Agent(NAME, "", "pod", time.time())
-
-
 async def test_a_stream_outlives_its_token_while_the_api_server_is_away_and_no_longer() -> None:
-    gate = Gate(reachable=False)
-    async with running(gate) as coordinator:  # type: ignore[arg-type]  # its two methods that streams ask
+    gate = OpenGate(reachable=False, seconds=0.0)
+    async with running(gate) as coordinator:
         coordinator.fleet.node_seen(kube_node(NAME))
         agent = coordinator.agent()
         await agent.say_hello(VALUE, identity())
@@ -44,7 +30,7 @@ async def test_a_stream_outlives_its_token_while_the_api_server_is_away_and_no_l
 
 @pytest.mark.parametrize("reachable", [True, False])
 async def test_whose_agent_it_is_counts_whether_or_not_the_api_server_is_there(reachable: bool) -> None:
-    async with running(Gate(reachable)) as coordinator:  # type: ignore[arg-type]
+    async with running(OpenGate(reachable)) as coordinator:
         agent = coordinator.agent()
         refused = (await agent.say_hello(VALUE, identity("worker-2"))).refused
         assert refused.reason == fleet_pb2.REFUSAL_REASON_IDENTITY_FOREIGN
