@@ -8,9 +8,7 @@ from cli.must_gather.redaction.names import is_secret
 
 _NAME: Final = re.compile(r"(?<![\w.-])([\w.-]++)([\\\"'`)\]]{0,6}[ \t]{0,8}(?:=>|:=|[:=])[ \t]{0,8})")
 _FLAG: Final = re.compile(r"(?<![\w-])(--?[A-Za-z][\w.-]*+)[ \t]++(?=[^\s-])")
-_PASSWORD_FLAG: Final = re.compile(
-    r"\b(?:sshpass|mysql\w*|mariadb|docker|podman|helm)\b[^\n]*?[ \t]-p[ \t]{0,4}(?=[^\s-])"
-)
+_PASSWORD_FLAG: Final = re.compile(r"\b(?:sshpass|mysql\w*|mariadb|login)\b[^\n]*?[ \t]-p[ \t]{0,4}(?=[^\s-])")
 _USER_FLAGS: Final = frozenset({"-u", "--user", "-U", "--proxy-user"})
 _USER: Final = re.compile(r"[^\s:]*:(?!\d+(?:\s|$))[^\s]+")
 _OPENING: Final = re.compile(r"(\\*)([\"'`])")
@@ -21,6 +19,8 @@ _PAIR: Final = re.compile(r"[\\\"'`]{0,4}([\w.-]++)")
 _QUERY_ONLY: Final = frozenset({"sig", "signature", "x-amz-signature", "x-goog-signature", "code", "key", "sv"})
 """Names that mean a secret only in the query of an address."""
 _BEFORE_A_WHOLE_LINE: Final = frozenset({"", "-", "export", "set", "+", "+ export", "env", "ENV", ">", "<", "*", "#"})
+_HEADER: Final = re.compile(r"cookie2?$|authorization$", re.IGNORECASE)
+"""What a header has may be several names with their values."""
 _LOOK_BACK: Final = 80
 """Characters before a name that are looked at."""
 
@@ -55,7 +55,7 @@ class Line:
                 named = pair[1] if is_secret(pair[1]) else ""
                 self.named = named
                 continue
-            if not (self._is_secret(text, found) or (named and name in ("value", "Value"))):
+            if not (_is_secret(text, found) or (named and name in ("value", "Value"))):
                 continue
             self.named = named = ""
             end = _end(text, found)
@@ -65,12 +65,12 @@ class Line:
             at = max(end, at)
         return _flags("".join((*parts, text[done:])))
 
-    @staticmethod
-    def _is_secret(text: str, found: re.Match[str]) -> bool:
-        name = found[1]
-        return is_secret(name) or (
-            name.lower() in _QUERY_ONLY and text[found.start() - 1 : found.start()] in ("?", "&")
-        )
+
+def _is_secret(text: str, found: re.Match[str]) -> bool:
+    name = found[1]
+    if name in _USER_FLAGS:
+        return _USER.match(text, found.end()) is not None
+    return is_secret(name) or (name.lower() in _QUERY_ONLY and text[found.start() - 1 : found.start()] in ("?", "&"))
 
 
 def opens_secret(text: str) -> str:
@@ -124,7 +124,7 @@ def _end(text: str, found: re.Match[str]) -> int:
     quote = before[-1:]
     if quote in ("'", '"', "`") and quote not in found[2]:  # the name and the value are in one pair of quotes
         return _until(text, at, re.compile(re.escape(quote)))
-    if len(before) < _LOOK_BACK and before.strip() in _BEFORE_A_WHOLE_LINE:
+    if _HEADER.search(found[1]) or (len(before) < _LOOK_BACK and before.strip() in _BEFORE_A_WHOLE_LINE):
         return len(text)
     return _until(text, at, _NEXT)
 

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 from cli.must_gather.redaction.mask import MASK
+from cli.must_gather.redaction.names import is_secret
 
 Holds = Callable[[str], bool]
 """Whether a text holds a secret."""
@@ -53,6 +54,10 @@ def _scheme(found: re.Match[str]) -> str:
     return found[0] if found[3].isalpha() and len(found[3]) < 20 else f"{found[1]}{found[2]}{MASK}"
 
 
+def _element(found: re.Match[str]) -> str:
+    return f"<{found[1]}{MASK}" if is_secret(found[1].rstrip(">")) else found[0]
+
+
 def _bootstrap(found: re.Match[str]) -> str:
     """Of a kubeadm cluster. A name with a dot has no digits on both sides, mostly."""
     halves = found[0].split(".")
@@ -68,6 +73,12 @@ SHAPES: Final = (
     Shape("user:password@host", ("@",), re.compile(r"[^\s\"'<>]++"), _user_and_password),
     Shape("an authentication scheme", ("bearer", "basic", "negotiate"),
           re.compile(r"\b(bearer|basic|negotiate)(\s{1,8}|%20)(\S{12,})", re.IGNORECASE), _scheme),
+    Shape("an element of XML", ("</",), re.compile(r"<([\w:.-]++>)[^<]++(?=</)"), _element),
+    Shape("a user and a password behind a flag", (" -u",),
+          re.compile(r"(?<!\S)(-u[^\s:=-][^\s:]*+:)(?!\d+(?:\s|$))\S+"), rf"\1{MASK}"),
+    Shape("a password in quotes, or in a .netrc", ("password", "passphrase", "identified"),
+          re.compile(r"\b(login\s+\S+\s+password\s+|(?:password|passphrase|identified\s+by)\s+(?=['\"]))"
+                     r"('[^']*'|\"[^\"]*\"|\S+)", re.IGNORECASE), rf"\1{MASK}"),
     Shape("a JSON Web Token", ("eyj",), re.compile(rf"eyJ(?=[\w+/=~-]*\.){_REST}{{17,}}"), MASK),
     Shape("NVIDIA's and Hugging Face's keys", ("nvapi-", "hf_"),
           re.compile(rf"nvapi-{_REST}{{10,}}|{_APART}hf_{_REST}{{10,}}"), MASK),

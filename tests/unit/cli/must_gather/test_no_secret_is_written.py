@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cli.must_gather.archive import Archive
@@ -43,6 +43,7 @@ words = st.text(string.ascii_letters + string.digits + "!$%^*_-.~+", min_size=5,
 """Begin with what nothing else begins with."""
 phrases = st.lists(words, min_size=2, max_size=4).map(" ".join)
 long_words = st.text(string.ascii_letters + string.digits, min_size=24, max_size=40).map("Q{}".format)
+neighbours = st.lists(st.sampled_from(HARMLESS), unique=True)
 
 TEXTS: dict[str, tuple[st.SearchStrategy[str], Callable[[str], str]]] = {
     "flag": (words, lambda s: f"ran login --registry-token {s} --verbose"),
@@ -59,6 +60,15 @@ TEXTS: dict[str, tuple[st.SearchStrategy[str], Callable[[str], str]]] = {
     "with-spaces-in-a-line": (phrases, lambda s: f"level=info password={s} port=1"),
     "header": (phrases, lambda s: f"> Authorization: Token {s}"),
     "header-in-quotes": (phrases, lambda s: f"curl -H 'Authorization: {s}' http://h"),
+    "cookies-in-a-line": (words, lambda s: f"GET / Cookie: a={s}; b={s} Host: h"),
+    "digest": (words, lambda s: f'GET / Authorization: Digest username="me", response="{s}", uri="/"'),
+    "user-flag-with-equals": (words, lambda s: f"curl --user=me:{s} http://h"),
+    "user-flag-without-space": (words, lambda s: f"curl -ume:{s} http://h"),
+    "short-flag": (words, lambda s: f"mysql -p{s} -h db"),
+    "xml": (words, lambda s: f"<ufm><password>{s}</password><port>1</port></ufm>"),
+    "netrc": (words, lambda s: f"machine h login me password {s}"),
+    "sql": (phrases, lambda s: f"CREATE USER me WITH PASSWORD '{s}'"),
+    "form": (words, lambda s: f"body: grant=x&client_secret={s}&user=me"),
     "cookie": (words, lambda s: f"Set-Cookie: session={s}; Path=/"),
     "bearer": (long_words, lambda s: f"sent bearer {s} to it"),
     "yaml-block": (phrases, lambda s: f"password: |\n  {s}\n  {s}\nuser: me"),
@@ -154,9 +164,11 @@ def assert_gone(secret: str, written: str) -> None:
                 assert base64.b64encode(part[offset:].encode()).decode()[: (len(part) - offset) // 3 * 4] not in written
 
 
-@given(st.data(), st.sampled_from(sorted(TEXTS)), st.booleans(), st.lists(st.sampled_from(HARMLESS), unique=True))
+@pytest.mark.parametrize("shape", sorted(TEXTS))
+@given(data=st.data(), stamped=st.booleans(), beside=neighbours)
+@settings(max_examples=12)
 def test_texts(
-    write: Callable[[Any, str], str], data: st.DataObject, shape: str, stamped: bool, beside: list[str]
+    write: Callable[[Any, str], str], shape: str, data: st.DataObject, stamped: bool, beside: list[str]
 ) -> None:
     secrets, text = TEXTS[shape]
     secret = data.draw(secrets)
@@ -173,8 +185,10 @@ def test_texts(
         assert stamp + line in log
 
 
-@given(st.data(), st.sampled_from(sorted(OBJECTS)), st.lists(st.sampled_from(HARMLESS), unique=True))
-def test_objects(write: Callable[[Any, str], str], data: st.DataObject, shape: str, beside: list[str]) -> None:
+@pytest.mark.parametrize("shape", sorted(OBJECTS))
+@given(data=st.data(), beside=neighbours)
+@settings(max_examples=12)
+def test_objects(write: Callable[[Any, str], str], shape: str, data: st.DataObject, beside: list[str]) -> None:
     secrets, value = OBJECTS[shape]
     secret = data.draw(secrets)
     body = value(secret)
