@@ -299,6 +299,7 @@ def test_the_coordinator_is_told_the_values(helm: Helm, tmp_path: Path) -> None:
             "useDTK": False,
             "driverImagePollMinutes": 0,
             "logLevel": "debug",
+            "trustLoopback": False,
             "admissionController": {"enabled": True},
         },
     }
@@ -309,10 +310,11 @@ def test_the_coordinator_is_told_the_values(helm: Helm, tmp_path: Path) -> None:
     assert settings.label_mode == "supplement"
     assert (settings.cni_bin_dir, settings.cni_network_dir) == ("/usr/libexec/cni", "/etc/kubernetes/cni/net.d")
     assert (settings.driver_toolkit, settings.driver_image_poll_minutes) == (False, 0)
-    assert settings.log_level == "debug"
+    assert (settings.log_level, settings.trust_loopback) == ("debug", False)
     assert settings.webhook is not None
     defaults = read_coordinator_settings([], environment(helm.template()))
     assert (defaults.label_mode, defaults.cni_bin_dir, defaults.webhook) == ("replace", None, None)
+    assert defaults.trust_loopback
 
 
 def agent_settings(objects: list[dict[str, Any]]) -> AgentSettings:
