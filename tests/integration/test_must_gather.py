@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from typer.testing import CliRunner, Result
 
 from cli.__main__ import app
 from cli.access import ToCoordinator
+from cli.must_gather.api import Api
 from cli.must_gather.fleet import Unheard, connected
 from cli.must_gather.redaction import redact
 from nicfleet import names, wire
@@ -320,6 +321,26 @@ def _peak_kb(folder: Path, kubeconfig: Path, nodes: str) -> int:
     process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode in (0, 2)
     return usage.ru_maxrss
+
+
+async def test_an_answer_without_an_end_is_read_as_far_as_it_is_kept(cluster: ControlPlane, tmp_path: Path) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        with suppress(ConnectionError):
+            while True:
+                writer.write(b"metric 1\n" * 100)
+                await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        kubeconfig = redirected(cluster.kubeconfig, tmp_path, server.sockets[0].getsockname()[1])
+        api = await Api.connect(kubeconfig, None, 10)
+        async with asyncio.timeout(30):
+            body = await api.through(NAMESPACE, "coordinator", 8080, "/metrics", most_bytes=9000)
+        await api.close()
+
+    assert body == "metric 1\n" * 1000
 
 
 NODE = "bundle-spoken"

@@ -244,7 +244,7 @@ def test_nothing_makes_it_raise(value: Any) -> None:
     ids=repr,
 )  # fmt: skip
 def test_no_text_takes_more_than_linear_time(part: str) -> None:
-    text = part * (400_000 // len(part))
+    text = part * (200_000 // len(part))
     began = time.process_time()
     redact_text(text)
     redact_text(f"password: {text}")

@@ -222,8 +222,8 @@ def test_values_of_other_config_maps_are_not_told() -> None:
 
 def test_the_archive_takes_as_much_memory_for_many_files_as_for_few(tmp_path: Path) -> None:
     """What is kept of a file is its path and size."""
-    few, many = _grown(tmp_path, "few", 200), _grown(tmp_path, "many", 4000)
-    assert many < few + 4000 * 1024
+    few, many = _grown(tmp_path, "few", 200), _grown(tmp_path, "many", 1500)
+    assert many < few + 1500 * 1024
 
 
 def _grown(folder: Path, name: str, files: int) -> int:
