@@ -32,7 +32,7 @@ from agent.run import LIVE_PERIOD, RECORDED_PERIOD, Watch
 from agent.server import CannotListen, serving
 from agent.settings import Settings
 from nicfleet import logs
-from nicfleet.flags import InvalidSettings
+from nicfleet.flags import IN_PLAINTEXT, InvalidSettings
 from nicfleet.inventory import Inventory, NodeName
 
 _log: Final = logging.getLogger("agent")
@@ -45,6 +45,8 @@ def main() -> None:
     except InvalidSettings as error:
         sys.exit(_said(str(error), 2))
     logs.configure(given.log_level)
+    if given.ignored:
+        _log.warning("flags ignored", extra={"flags": given.ignored, "why": IN_PLAINTEXT})
     try:
         with open_host(given.host_root) as host:
             asyncio.run(_until_signal(given, replace(host, cni_directories=given.cni_directories)))

@@ -16,6 +16,8 @@ from nicfleet.token_file import TokenFile
 # RFC 1123 subdomain: what Kubernetes allows as the name of a Node.
 _NODE_NAME: Final = re.compile(r"(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 
+_OF_TLS: Final = ("--ca-file", "--server-name", "--token-file")
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -30,6 +32,8 @@ class Settings:
     log_level: str
     cni_directories: tuple[str, ...] = ()
     """Absolute; where the components put CNI plugins and their configurations."""
+    ignored: tuple[str, ...] = ()
+    """Flags that mean nothing in plaintext."""
 
 
 def read(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
@@ -37,7 +41,8 @@ def read(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
 
     Raises InvalidSettings. `--help` prints and exits, as usual.
     """
-    given = _flags(environment).parse(arguments)
+    flags = _flags(environment)
+    given = flags.parse(arguments)
     if not _NODE_NAME.fullmatch(given.node_name):
         raise InvalidSettings(
             f"--node-name is {given.node_name!r}: give the name of this machine's Kubernetes Node, for example worker-1"
@@ -55,6 +60,7 @@ def read(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
             for flag, path in (("--cni-bin-dir", given.cni_bin_dir), ("--cni-network-dir", given.cni_network_dir))
             if path
         ),
+        ignored=flags.set_by_hand(given, _OF_TLS) if given.insecure else (),
     )
 
 

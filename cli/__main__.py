@@ -1,19 +1,16 @@
 """`nicfleet`, the command for people. Each command imports what it needs when it runs, so that `--help` is quick."""
 
 import os
-import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Final, NoReturn
+from typing import Annotated
 
 import typer
 
 from cli.help import NO_VALUE, Command, Group
 from cli.must_gather import commands as gathering
 from cli.plan import commands as planning
-
-EXIT_UNUSABLE: Final = 2
-"""Exit code when a path that was given cannot be used."""
+from cli.told import refuse
 
 app = typer.Typer(
     name="nicfleet",
@@ -69,7 +66,7 @@ def inspect(
     try:
         inventory = look.inspect(host_root)
     except look.Refused as error:
-        _refuse(error)
+        refuse(error)
     if output is Output.TABLE:
         show.print_table(inventory)
     else:
@@ -87,7 +84,7 @@ def record(
     try:
         seen = look.record(host_root, output)
     except look.Refused as error:
-        _refuse(error)
+        refuse(error)
     count = sum(1 for _ in seen.all_functions())
     print(f"{output}: {count} network functions. To look at it: nicfleet inspect --host-root {output}")
 
@@ -100,11 +97,6 @@ def main() -> None:
     """The command."""
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # read when it is first imported; what matters we say ourselves
     app()
-
-
-def _refuse(error: Exception) -> NoReturn:
-    print(f"nicfleet: {error}", file=sys.stderr)
-    raise typer.Exit(EXIT_UNUSABLE)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nicfleet.channel import Tls, host_of
-from nicfleet.flags import is_host_port
+from nicfleet.flags import IN_PLAINTEXT, is_host_port
 from nicfleet.token_file import TokenFile
 
 
@@ -18,6 +18,8 @@ class ToCoordinator:
 
     address: str
     tls: Tls | None
+    ignored: str = ""
+    """A sentence about flags that mean nothing in plaintext, if there are any."""
 
 
 def to_coordinator(
@@ -27,7 +29,9 @@ def to_coordinator(
     if not is_host_port(address):
         raise AccessUnusable(f"--coordinator is {address!r}: give HOST:PORT, for example 127.0.0.1:7444")
     if insecure:
-        return ToCoordinator(address, None)
+        flags = {"--ca-file": ca_file, "--server-name": server_name, "--token-file": token_file}
+        given = ", ".join(flag for flag, value in flags.items() if value)
+        return ToCoordinator(address, None, f"ignored: {given}: {IN_PLAINTEXT}" if given else "")
     if not ca_file:
         raise AccessUnusable(
             "--ca-file is not given: give what `kubectl get configmap nicfleet-ca -o 'jsonpath={.data.ca\\.crt}'` "

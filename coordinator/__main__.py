@@ -23,15 +23,15 @@ from coordinator.leadership.tenure import Tenure
 from coordinator.preflight import CrdUnusable
 from coordinator.settings import Settings, read
 from nicfleet import logs
-from nicfleet.flags import InvalidSettings
+from nicfleet.flags import IN_PLAINTEXT, InvalidSettings
 
 log = logging.getLogger("coordinator")
 
-_CANNOT_BEGIN = (CannotListen, CannotServe, CannotServeWebhook, CertificateUnusable, ConfigurationError, CrdUnusable)
+_CANNOT_BEGIN = (CannotListen, CannotServe, CannotServeWebhook, CertificateUnusable, CrdUnusable)
 
 
 def main() -> None:
-    """Run until a signal; exit 2 for wrong settings, 1 when the coordinator cannot begin, each with one sentence.
+    """Run until a signal; exit 2 for what cannot be used, 1 when the coordinator cannot begin, each with one sentence.
 
     Exit 1 also when another coordinator leads in the place of this one: what this one knows is not to be used again.
     """
@@ -40,11 +40,15 @@ def main() -> None:
     except InvalidSettings as error:
         sys.exit(_said(error, 2))
     logs.configure(settings.log_level)
+    if settings.ignored:
+        log.warning("flags ignored", extra={"flags": settings.ignored, "why": IN_PLAINTEXT})
     try:
         asyncio.run(_run(settings))
     except LeadershipLost as lost:
         log.warning("leadership lost", extra={"why": str(lost)})
         sys.exit(1)
+    except ConfigurationError as error:
+        sys.exit(_said(error, 2))
     except (*_CANNOT_BEGIN, OSError) as error:
         sys.exit(_said(error, 1))
 

@@ -121,7 +121,7 @@ async def _run(crds: Iterable[Crd], kubeconfig: Path | None) -> bool:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Exit code 0 when every CRD can be used, else 1; 2 for wrong arguments."""
+    """Exit code 0 when every CRD can be used, else 1; 2 for arguments that cannot be used."""
     parser = argparse.ArgumentParser("python -m coordinator.install_crds", description="Installs nicfleet's CRDs.")
     parser.add_argument("--folder", type=Path, metavar="DIR", help="CRDs as YAML (default: those of this version)")
     parser.add_argument("--kubeconfig", type=Path, metavar="FILE", help="(default: the Pod's own ServiceAccount)")
@@ -131,7 +131,7 @@ def main(arguments: Sequence[str]) -> int:
         return 0 if asyncio.run(_run(crds, given.kubeconfig)) else 1
     except (Unusable, ConfigurationError) as error:
         sys.stderr.write(f"install_crds: {error}\n")
-        return 1
+        return 2
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from nicfleet.flags import LOG_LEVELS, Flags, InvalidSettings, require_host_port
 
 _DNS_LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _ACCOUNT: Final = re.compile(r"(?=.{1,253}$)[a-z0-9]([-.a-z0-9]*[a-z0-9])?")
+_OF_TLS: Final = ("--tls-cert-dir", "--tls-secret", "--tls-config-map", "--service")
 _HERE: Final = Path(__file__).parent
 _YES: Final = frozenset({"true", "t", "1", "yes", "on"})
 _WILDCARDS: Final = frozenset({"0.0.0.0", "[::]"})
@@ -69,6 +70,8 @@ class Settings:
     webhook: WebhookSettings | None
     """None: there is none."""
     log_level: str
+    ignored: tuple[str, ...]
+    """Flags that mean nothing in plaintext."""
 
 
 def read(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
@@ -78,7 +81,8 @@ def read(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
     `DOCA_DRIVER_IMAGE_POLL_TIME_MINUTES`, `ENABLE_WEBHOOKS` and `SKIP_VALIDATIONS` are upstream's names.
     Raises InvalidSettings. `--help` prints and exits, as usual.
     """
-    given = _flags(environment).parse(arguments)
+    flags = _flags(environment)
+    given = flags.parse(arguments)
     if not _DNS_LABEL.fullmatch(given.namespace):
         raise InvalidSettings(f"--namespace is {given.namespace!r}: give the name of a Kubernetes namespace")
     return Settings(
@@ -99,6 +103,7 @@ def read(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
         driver_toolkit=_yes_or_no("--driver-toolkit", given.driver_toolkit),
         webhook=_webhook(given.webhook_listen, given.webhook_cert_dir, environment),
         log_level=require_one_of("--log-level", given.log_level, LOG_LEVELS),
+        ignored=flags.set_by_hand(given, _OF_TLS) if given.insecure else (),
     )
 
 

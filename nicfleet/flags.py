@@ -2,13 +2,16 @@
 
 import argparse
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Final, NoReturn
 
 PREFIX: Final = "NICFLEET_"
 
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
+
+IN_PLAINTEXT: Final = "they are for TLS, and --insecure is given"
+"""Why flags are ignored."""
 
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _LOOPBACK: Final = re.compile(r"localhost|127(\.[0-9]{1,3}){3}|\[::1\]")
@@ -27,11 +30,13 @@ class Flags:
         said = f"{program} {version('nicfleet')}"
         self._parser.add_argument("--version", action="version", version=said, help="show the version and exit")
         self._environment = environment
+        self._defaults: dict[str, str] = {}
 
     def option(self, flag: str, default: str, text: str, variable: str = "") -> None:
         """A flag with a value."""
         variable = variable or _variable(flag)
         value = self._environment.get(variable, default)
+        self._defaults[flag] = default
         self._parser.add_argument(flag, default=value, help=f"{text} ({variable}; now {value!r})")
 
     def switch(self, flag: str, text: str) -> None:
@@ -43,6 +48,11 @@ class Flags:
     def parse(self, arguments: Sequence[str]) -> argparse.Namespace:
         """Raises InvalidSettings. `--help` and `--version` print and exit, as usual."""
         return self._parser.parse_args(arguments)
+
+    def set_by_hand(self, given: argparse.Namespace, flags: Iterable[str]) -> tuple[str, ...]:
+        """Those of these flags, each with a value, that somebody has given another one than the program's own."""
+        values = vars(given)
+        return tuple(flag for flag in flags if values[_name(flag).lower()] != self._defaults[flag])
 
 
 def is_host_port(text: str) -> bool:
@@ -71,7 +81,11 @@ def require_one_of(flag: str, text: str, allowed: Sequence[str]) -> str:
 
 
 def _variable(flag: str) -> str:
-    return PREFIX + flag.removeprefix("--").replace("-", "_").upper()
+    return PREFIX + _name(flag)
+
+
+def _name(flag: str) -> str:
+    return flag.removeprefix("--").replace("-", "_").upper()
 
 
 class _Parser(argparse.ArgumentParser):

@@ -8,6 +8,7 @@ import typer
 
 from cli.help import Command
 from cli.options import CaFile, Context, Insecure, Kubeconfig, ServerName, TokenFileName
+from cli.told import note, refuse
 
 _EXIT_NOTHING: Final = 1
 
@@ -54,12 +55,14 @@ def must_gather(
     """
     from cli.access import AccessUnusable, to_coordinator
     from cli.must_gather.run import Nothing, Options, gather
+    from coordinator.kube.session import ConfigurationError
 
     how = {"ca_file": ca_file, "server_name": server_name, "token_file": token_file}
     try:
         where = to_coordinator(coordinator, **how, insecure=insecure) if coordinator else None
+        note(where.ignored if where else "")
     except AccessUnusable as error:
-        raise typer.BadParameter(str(error)) from error
+        refuse(error)
     options = Options(
         namespace=namespace,
         output_dir=output_dir,
@@ -74,6 +77,8 @@ def must_gather(
     )
     try:
         bundle = gather(options, lambda line: print(f"nicfleet: {line}", file=sys.stderr))
+    except ConfigurationError as error:
+        refuse(error)
     except Nothing as error:
         print(f"nicfleet: {error}", file=sys.stderr)
         raise typer.Exit(_EXIT_NOTHING) from None

@@ -27,7 +27,6 @@ from cli.must_gather.scope import NAME
 from cli.plan.run import kubeconfig
 from coordinator.kube.errors import KubeError
 from coordinator.kube.objects import DEPLOYABLE
-from coordinator.kube.session import ConfigurationError
 from nicfleet.names import DEFAULT_NAMESPACE
 
 FORMAT: Final = 1
@@ -86,7 +85,7 @@ class Bundle:
 
 
 def gather(options: Options, say: Callable[[str], None]) -> Bundle:
-    """Make the bundle. Raises Nothing."""
+    """Make the bundle. Raises Nothing and ConfigurationError."""
     return asyncio.run(_gather(options, say))
 
 
@@ -121,10 +120,7 @@ async def _gather(options: Options, say: Callable[[str], None]) -> Bundle:
 
 @asynccontextmanager
 async def _api(options: Options) -> AsyncIterator[Api]:
-    try:
-        api = await Api.connect(config_of(options.kubeconfig, os.environ), options.context, options.deadline)
-    except ConfigurationError as error:
-        raise Nothing(f"{error}: give --kubeconfig and --context as to kubectl") from error
+    api = await Api.connect(config_of(options.kubeconfig, os.environ), options.context, options.deadline)
     try:
         yield api
     finally:

@@ -4,12 +4,13 @@ import os
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, NoReturn
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from cli.help import NO_VALUE, Command
 from cli.options import CaFile, Context, Insecure, Kubeconfig, ServerName, TokenFileName
+from cli.told import EXIT_UNUSABLE, note, refuse
 
 if TYPE_CHECKING:
     from cli.plan.report import Report
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 EXIT_CHANGES: Final = 1
 """Exit code of a plan by which something changes; as kubectl diff."""
 
-EXIT_PROBLEMS: Final = 2
+EXIT_PROBLEMS: Final = EXIT_UNUSABLE
 """Exit code when something would not be carried out as asked, or cannot be read."""
 
 _WIDEST: Final = 250
@@ -82,10 +83,10 @@ def render(
         settings = _settings(namespace, None, templates, cni_bin_dir, cni_network_dir, ofed_init_image)
         done = run.render(filename, inventory or (), settings, openshift=openshift)
     except Unusable as error:
-        _refuse(error)
+        refuse(error)
     print(done.yaml)
-    for note in done.notes:
-        print(f"nicfleet: note: {note}", file=sys.stderr)
+    for each in done.notes:
+        note(each)
     for problem in done.problems:
         print(f"nicfleet: {problem}", file=sys.stderr)
     if done.problems:
@@ -130,6 +131,7 @@ def plan(
     from cli.access import AccessUnusable, to_coordinator
     from cli.plan import run
     from cli.plan.documents import Unusable
+    from coordinator.kube.session import ConfigurationError
 
     try:
         settings = _settings(namespace, labels, templates, cni_bin_dir, cni_network_dir, ofed_init_image)
@@ -142,9 +144,10 @@ def plan(
                 told_by = to_coordinator(
                     coordinator, ca_file=ca_file, server_name=server_name, token_file=token_file, insecure=insecure
                 )
+                note(told_by.ignored)
             report = run.plan_live(filename, settings, run.ToCluster(kubeconfig, context, told_by))
-    except (AccessUnusable, Unusable) as error:
-        _refuse(error)
+    except (AccessUnusable, ConfigurationError, Unusable) as error:
+        refuse(error)
     _print(report, output, diffs=not no_diff)
     raise typer.Exit(_exit_code(report))
 
@@ -200,8 +203,3 @@ def _require_offline(*live: str | None) -> None:
             "--inventory is for a plan without a cluster, and --kubeconfig, --context and --coordinator for one with: "
             "give either"
         )
-
-
-def _refuse(error: Exception) -> NoReturn:
-    print(f"nicfleet: {error}", file=sys.stderr)
-    raise typer.Exit(EXIT_PROBLEMS)

@@ -21,7 +21,6 @@ from cli.plan.seen import Seen
 from cli.plan.told import Draft, draft, report
 from coordinator.kube.client import Kube
 from coordinator.kube.errors import KubeError
-from coordinator.kube.session import ConfigurationError
 from coordinator.objects.render import Renderer
 from coordinator.settings import Settings
 
@@ -76,17 +75,14 @@ def plan_offline(paths: Iterable[str], inventories: Iterable[Path], settings: Se
 
 
 def plan_live(paths: Iterable[str], settings: Settings, cluster: ToCluster) -> Report:
-    """The plan for the cluster as it is. Raises Unusable."""
+    """The plan for the cluster as it is. Raises Unusable and ConfigurationError."""
     given = files.given(paths)
     return asyncio.run(_plan_live(given, settings, cluster))
 
 
 async def _plan_live(given: Given, settings: Settings, cluster: ToCluster) -> Report:
     heard = await reports(cluster.coordinator) if cluster.coordinator else None
-    try:
-        kube = await Kube.connect(kubeconfig(cluster.kubeconfig, os.environ), cluster.context, PROGRAM)
-    except ConfigurationError as error:
-        raise Unusable(f"{error}: give --kubeconfig and --context as to kubectl, or --inventory") from error
+    kube = await Kube.connect(kubeconfig(cluster.kubeconfig, os.environ), cluster.context, PROGRAM)
     try:
         seen = await live.look(kube, given, settings, heard)
         return await _plan_of(kube, given, settings, seen)

@@ -83,7 +83,8 @@ async def _read(kube: Kube, ref: Ref) -> Obj:
         kind = "secret generic" if ref.kind == SECRET.kind else "configmap"
         raise ObjectMissing(
             f"{ref} is not there, which the coordinator fills but does not make: "
-            f"kubectl create {kind} {ref.name} -n {ref.namespace}"
+            f"kubectl create {kind} {ref.name} -n {ref.namespace}, after kubectl create namespace {ref.namespace} "
+            "where that is missing too; or give --namespace"
         ) from error
 
 

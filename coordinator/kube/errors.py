@@ -80,6 +80,12 @@ class TooManyRequests(KubeError):
 
 
 class NotFound(KubeError):
+    def __init__(self, action: str, target: str, status: Status) -> None:
+        self.status = status
+        name = status.details.name if status.details else ""
+        self.fix = f"kubectl create namespace {name}, or give --namespace another" if self.namespace_missing else ""
+        super().__init__(action, target, status)
+
     @property
     def namespace_missing(self) -> bool:
         """It is the namespace that is not there, not the object."""

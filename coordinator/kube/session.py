@@ -8,6 +8,7 @@ import asyncio
 import logging
 import os
 import socket
+import ssl
 import struct
 import time
 from collections.abc import Mapping
@@ -57,13 +58,15 @@ def _socket(address: aiohttp.AddrInfoType) -> socket.socket:
 class Session:
     """Sends requests. Close it when done."""
 
-    def __init__(self, kubeconfig: Path | None, context: str | None, configuration: Configuration) -> None:
+    def __init__(
+        self, kubeconfig: Path | None, context: str | None, configuration: Configuration, rest: RESTClientObject
+    ) -> None:
         self.edition = 0
         """Counts the renewals."""
         self._kubeconfig = kubeconfig
         self._context = context
         self._configuration = configuration
-        self._rest: RESTClientObject = _Rest(configuration)
+        self._rest = rest
         self._previous: RESTClientObject | None = None
         self._renewal = asyncio.Lock()
         self._renewed_at = float("-inf")
@@ -75,7 +78,7 @@ class Session:
         A kubeconfig may be several files, with a colon between them, as in kubectl's KUBECONFIG. Without a context its
         current one counts.
         """
-        return cls(kubeconfig, context, await _configuration_of(kubeconfig, context))
+        return cls(kubeconfig, context, *await _opened(kubeconfig, context))
 
     @property
     def server(self) -> str:
@@ -115,9 +118,8 @@ class Session:
                 return False
             self._renewed_at = time.monotonic()
             try:
-                configuration = await _configuration_of(self._kubeconfig, self._context)
-                rest = _Rest(configuration)
-            except (ConfigurationError, OSError) as error:
+                configuration, rest = await _opened(self._kubeconfig, self._context)
+            except ConfigurationError as error:
                 log.warning("credentials not renewed", extra={"error": str(error)})
                 return False
             await self._replace(configuration, rest)
@@ -139,7 +141,7 @@ class Session:
         return {entry["key"]: entry["value"] for entry in auth.values()}
 
 
-async def _configuration_of(kubeconfig: Path | None, context: str | None) -> Configuration:
+async def _opened(kubeconfig: Path | None, context: str | None) -> tuple[Configuration, RESTClientObject]:
     configuration = Configuration()
     try:
         _require_file(kubeconfig)
@@ -149,10 +151,13 @@ async def _configuration_of(kubeconfig: Path | None, context: str | None) -> Con
             await load_kube_config(
                 str(kubeconfig), context=context, client_configuration=configuration, persist_config=False
             )
-    except (ConfigException, yaml.YAMLError, ValueError, TypeError, AttributeError, OSError) as error:
-        # The library takes a file's shape for granted: one that is empty or no mapping ends as a TypeError or the like.
+        return configuration, _Rest(configuration)
+    except (ConfigException, *_NO_KUBECONFIG, OSError) as error:
         raise _unusable(kubeconfig, error) from error
-    return configuration
+
+
+_NO_KUBECONFIG: Final = (yaml.YAMLError, ValueError, TypeError, AttributeError, KeyError)
+"""What the library ends in when a file is none: it takes its shape for granted."""
 
 
 def _require_file(kubeconfig: Path | None) -> None:
@@ -162,6 +167,22 @@ def _require_file(kubeconfig: Path | None) -> None:
 
 
 def _unusable(kubeconfig: Path | None, error: Exception) -> ConfigurationError:
-    source = f"kubeconfig {kubeconfig}" if kubeconfig else "in-cluster configuration"
-    hint = "" if kubeconfig else "; outside a Pod give --kubeconfig FILE"
-    return ConfigurationError(f"{source} is not usable: {error}{hint}")
+    if kubeconfig is None:
+        return ConfigurationError(
+            f"the Pod's ServiceAccount cannot be used ({_why(error)}): outside of a Pod give --kubeconfig FILE"
+        )
+    return ConfigurationError(
+        f"kubeconfig {kubeconfig} cannot be used ({_why(error)}): give a file, and a context in it, that kubectl takes"
+    )
+
+
+def _why(error: Exception) -> str:
+    match error:
+        case ssl.SSLError():
+            return f"its certificates or keys: {error.reason or error}"
+        case OSError(strerror=str(said), filename=str(file)):
+            return f"{file}: {said}"
+        case yaml.YAMLError() | ValueError() | TypeError() | AttributeError() | KeyError():
+            return "it is no kubeconfig"
+        case _:
+            return " ".join(str(error).split()).rstrip(".")

@@ -1,6 +1,8 @@
-"""Credentials that expire, and a CA that is replaced, while the coordinator runs."""
+"""Credentials that expire, and a CA that is replaced, while the coordinator runs; and those that are none."""
 
 import json
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -63,3 +65,15 @@ async def test_wrong_credentials_are_named_and_not_read_for_each_request(kubecon
                     await kube.get(ABSENT)
 
     assert len(proxy.seen) == 4
+
+
+@pytest.mark.parametrize("program", ["coordinator", "coordinator.install_crds"])
+def test_the_coordinators_programs_end_with_2(tmp_path: Path, program: str) -> None:
+    file = tmp_path / "config"
+    file.write_text("some-host\n")
+    flags = ["--insecure"] if program == "coordinator" else []
+    command = [sys.executable, "-m", program, f"--kubeconfig={file}", *flags]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f": kubeconfig {file} cannot be used (it is no kubeconfig): give a file" in done.stderr
+    assert done.stderr.count("\n") == 1

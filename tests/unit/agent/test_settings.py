@@ -45,6 +45,13 @@ def test_tls_to_the_coordinator(flags: list[str], expected: Tls | None) -> None:
     assert settings.read([*GOOD[:-1], "--ca-file=/ca.crt", "--token-file=/token", *flags], {}).tls == expected
 
 
+def test_flags_of_tls_are_named_when_there_is_none() -> None:
+    given = [*GOOD, "--ca-file=/ca.crt", "--token-file=/token"]
+    assert settings.read(given, {"NICFLEET_SERVER_NAME": "n"}).ignored == ("--ca-file", "--server-name", "--token-file")
+    assert settings.read(GOOD, {}).ignored == ()
+    assert settings.read([*GOOD[:-1], "--ca-file=/ca.crt"], {}).ignored == ()
+
+
 def test_cni_directories_have_the_coordinators_variables() -> None:
     given = settings.read([*GOOD, "--cni-network-dir=/etc/cni/net.d"], {"CNI_BIN_DIR": "/opt/cni/bin"})
     assert given.cni_directories == ("/opt/cni/bin", "/etc/cni/net.d")

@@ -75,6 +75,8 @@ def test_what_is_missing_is_told_apart() -> None:
         (False, False),
         (False, True),
     ]
+    assert str(namespace) == "cannot apply ConfigMap n/x: no; kubectl create namespace n, or give --namespace another"
+    assert str(thing) == "cannot read ConfigMap n/x: no"
 
 
 @pytest.mark.parametrize(

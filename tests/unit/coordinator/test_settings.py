@@ -72,6 +72,10 @@ def test_tls_unless_plaintext_is_somebodys_decision(tmp_path: Path) -> None:
         "NICFLEET_SERVICE": "n",
     }
     assert read([], environment).tls == TlsSettings(tmp_path, "s", "c", "n")
+    assert read([], environment).ignored == ()
+    assert read(["--insecure"], environment).ignored == (
+        "--tls-cert-dir", "--tls-secret", "--tls-config-map", "--service"
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,7 @@ def test_every_problem_is_a_sentence_and_the_rest_is_rendered(tmp_path: Path) ->
         ),
         pytest.param(
             ("plan", "-f", POLICY, "--kubeconfig=/no/such"),
-            "kubeconfig /no/such is not usable: there is no such file: give --kubeconfig and --context as to kubectl",
+            "kubeconfig /no/such cannot be used (there is no such file): give a file, and a context in it, that",
             id="kubeconfig",
         ),
         pytest.param(
