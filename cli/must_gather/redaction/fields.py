@@ -7,7 +7,8 @@ from cli.must_gather.redaction.mask import LEFT_OUT, MASK
 from cli.must_gather.redaction.names import is_secret
 
 _NAME: Final = re.compile(r"(?<![\w.-])([\w.-]++)([\\\"'`)\]]{0,6}[ \t]{0,8}(?:=>|:=|[:=])[ \t]{0,8})")
-_FLAG: Final = re.compile(r"(?<![\w-])(--?[A-Za-z][\w.-]*+)[ \t]++(?=[^\s-])")
+_FLAG: Final = re.compile(r"(?<![\w-])(--?[A-Za-z][\w.-]*+)(?:[ \t]++|[\\\"']{1,4},[ \t]{0,4})(?=[^\s-])")
+"""Also in lists as programs print them."""
 _PASSWORD_FLAG: Final = re.compile(r"\b(?:sshpass|mysql\w*|mariadb|login)\b[^\n]*?[ \t]-p[ \t]{0,4}(?=[^\s-])")
 _USER_FLAGS: Final = frozenset({"-u", "--user", "-U", "--proxy-user"})
 _USER: Final = re.compile(r"[^\s:]*:(?!\d+(?:\s|$))[^\s]+")

@@ -38,7 +38,7 @@ _OPENS_BLOCK: Final = re.compile(
 def clean(text: str, redact: Redact) -> str:
     """The text without secrets."""
     if "\n" not in text:
-        return _cleaner(redact)(text)
+        return _Cleaner(redact)(text)
     if _WRAPPED.fullmatch(text) and words.is_opaque("".join(text.split()), _holds(redact)):
         return MASK
     return "\n".join(_lines(text.split("\n"), redact))
@@ -47,11 +47,10 @@ def clean(text: str, redact: Redact) -> str:
 def _lines(lines: list[str], redact: Redact) -> Iterator[str]:
     """Each line, and one for each block that is left out."""
     lines = _without_keys(lines)
-    one, at = _cleaner(redact), 0
+    one, at = _Cleaner(redact), 0
     while at < len(lines):
-        line, named = lines[at], one.named
-        end = _block_end(lines, at, named=bool(named))
-        yield one(line)
+        end = _block_end(lines, at, named=bool(one.named))
+        yield one(lines[at])
         if end > at + 1:
             stamp = _STAMP.match(lines[at + 1])
             yield f"{stamp[0] if stamp else ''}{' ' * _indent(_body(lines[at + 1]))}{MASK}"
@@ -88,10 +87,6 @@ class _Cleaner:
         if not text:
             return text
         return words.clean(self._fields(text), _holds(self._redact))
-
-
-def _cleaner(redact: Redact) -> _Cleaner:
-    return _Cleaner(redact)
 
 
 def _holds(redact: Redact) -> words.Holds:

@@ -48,6 +48,8 @@ neighbours = st.lists(st.sampled_from(HARMLESS), unique=True)
 TEXTS: dict[str, tuple[st.SearchStrategy[str], Callable[[str], str]]] = {
     "flag": (words, lambda s: f"ran login --registry-token {s} --verbose"),
     "flag-with-equals": (words, lambda s: f"ran login --registry-token={s} --verbose"),
+    "flag-in-a-list": (phrases, lambda s: f"running {['sh', '--token', s, '-v']} now"),
+    "flag-in-a-json-list": (phrases, lambda s: f"running {json.dumps(['sh', '--token', s, '-v'])} now"),
     "flag-in-quotes": (phrases, lambda s: f"ran login --password '{s}' --verbose"),
     "user-and-password": (words, lambda s: f"curl -u admin:{s} http://registry.example.com"),
     "exported": (phrases, lambda s: f"export PASS={s}"),
