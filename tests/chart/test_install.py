@@ -307,11 +307,11 @@ def test_the_charts_accounts_are_enough_over_tls_and_the_check_tells_the_truth(
         coordinator.start()
         assert "authority.crt cannot be used (it has no certificate in PEM)" in check()[1]
         ca_file.write_bytes(authority(plane))
-        none = (1, "2 of 2 agents do not; nodes without one: worker-1, worker-2")
+        none = (1, "2 of 2 agents do not reach the coordinator; nodes without one: worker-1, worker-2")
         assert eventually(lambda: check() == none)  # its gRPC health follows within a second
 
         agents["worker-1"].report("worker-1", NO_NIC)
-        one_is_not_all = (1, "1 of 2 agents do not; nodes without one: worker-2")
+        one_is_not_all = (1, "1 of 2 agents do not reach the coordinator; nodes without one: worker-2")
         assert eventually(lambda: check() == one_is_not_all)
         agents["worker-2"].report("worker-2", NO_NIC)
         assert eventually(lambda: check() == (0, "the coordinator is ready, and all agents reach it"))

@@ -127,7 +127,8 @@ def unconnected(nodes: list[view_pb2.NodeSummary], wanted: int) -> str:
     if connected >= wanted:
         return ""
     more = f" and {len(without) - NAMED} more" if len(without) > NAMED else ""
-    return f"{wanted - connected} of {wanted} agents do not; nodes without one: {', '.join(without[:NAMED])}{more}"
+    missing = f"{wanted - connected} of {wanted} agents do not reach the coordinator"
+    return f"{missing}; nodes without one: {', '.join(without[:NAMED])}{more}"
 
 
 def main(
