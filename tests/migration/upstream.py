@@ -25,6 +25,7 @@ NFD: Final = "nfd-master"
 NFD_NAMESPACE: Final = "node-feature-discovery"
 """Of an NFD that is not the operator's."""
 
+LEASE: Final = "12620820.mellanox.com"
 REVISION: Final = "nvidia.network-operator.revision"
 UPGRADE_STATE: Final = "nvidia.com/ofed-driver-upgrade-state"
 
@@ -51,7 +52,24 @@ WITH_NIC: Final = ("one", "two")
 WITHOUT: Final = "plain"
 LABELS: Final = dict.fromkeys(WITH_NIC, SYSTEM | NIC | ONLY_NFDS) | {WITHOUT: SYSTEM | ONLY_NFDS}
 
+VALUES: Final = {
+    "nfd": {"enabled": True},
+    "sriovNetworkOperator": {"enabled": True},
+    "operator": {
+        "repository": "nvcr.io/nvidia/cloud-native",
+        "image": "network-operator",
+        "tolerations": [{"key": "infra", "operator": "Exists"}],
+    },
+}
+"""Of the user, for the operator's chart."""
+
 FILES: Final = ("driver", "rdma-shared-device-plugin", "multus", "cni-plugins", "nv-ipam", "network", "stale")
+
+LEFT: Final = "whereabouts"
+"""The file and the DaemonSet of a component that an earlier release has left to itself."""
+TEAM: Final = "kustomize-controller"
+"""The field manager of users who keep the driver's DaemonSet in git, with a label of their own."""
+TEAMS: Final = {"team": "nic", names.STATE_LABEL: "state-OFED"}
 
 OWNERS: Final = {"NicClusterPolicy": names.POLICY_NAME, "MacvlanNetwork": "macvlan"}
 
@@ -67,6 +85,31 @@ def made() -> Iterator[dict[str, Any]]:
         yield from (each for each in documents(name) if "ownerReferences" in each["metadata"])
 
 
+def users() -> list[dict[str, Any]]:
+    """The objects that users have made."""
+    return [*documents("policy"), *(each for each in documents("network") if each["kind"] in OWNERS)]
+
+
+def webhook() -> dict[str, Any]:
+    """What an operator with admission control registers; nobody is behind it."""
+    name = "network-operator-validating-webhook-configuration"
+    rule = {"apiGroups": ["mellanox.com"], "apiVersions": ["v1alpha1"], "operations": ["CREATE", "UPDATE"]}
+    hook = {
+        "name": "vnicclusterpolicy.kb.io",
+        "rules": [rule | {"resources": ["nicclusterpolicies"]}],
+        "clientConfig": {"service": {"namespace": NAMESPACE, "name": "network-operator-webhook-service"}},
+        "failurePolicy": "Fail",
+        "sideEffects": "None",
+        "admissionReviewVersions": ["v1"],
+    }
+    return {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingWebhookConfiguration",
+        "metadata": {"name": name},
+        "webhooks": [hook],
+    }
+
+
 def install_nfd(plane: ControlPlane, helm: Helm, folder: Path) -> None:
     """NFD alone, as its own chart has it, and nodes that it has labelled."""
     chart = folder / "nfd"
@@ -74,7 +117,7 @@ def install_nfd(plane: ControlPlane, helm: Helm, folder: Path) -> None:
     _register(plane)
     helm.run(
         "install", "nfd", chart, f"--namespace={NFD_NAMESPACE}", "--create-namespace", "--wait", "--timeout=60s",
-        "--set=nfd=nfd-node-feature-discovery",
+        "--set=nfdName=nfd-node-feature-discovery", "--set=postDeleteCleanup=true",
     )  # fmt: skip
     api = Api(plane)
     try:
@@ -89,7 +132,10 @@ def install(plane: ControlPlane, helm: Helm, folder: Path) -> None:
     for crd in (ROOT / "deploy/crds").glob("*.yaml"):
         shutil.copy(crd, chart / "crds")
     _register(plane)
-    helm.run("install", RELEASE, chart, f"--namespace={NAMESPACE}", "--create-namespace", "--wait", "--timeout=60s")
+    helm.run(
+        "install", RELEASE, chart, f"--namespace={NAMESPACE}", "--create-namespace", "--wait", "--timeout=60s",
+        values=VALUES,
+    )  # fmt: skip
     api = Api(plane)
     try:
         _label(plane, api, NAMESPACE, f"{RELEASE}-node-feature-discovery-worker")
@@ -111,10 +157,7 @@ def _label(plane: ControlPlane, api: Api, namespace: str, worker: str) -> None:
     uid = api.get(f"/apis/apps/v1/namespaces/{namespace}/daemonsets/{worker}")["metadata"]["uid"]
     owner = {"apiVersion": "apps/v1", "kind": "DaemonSet", "name": worker, "uid": uid}
     for node, labels in LABELS.items():
-        claimed = ",".join(sorted(key.removeprefix(names.NFD) for key in labels))
-        patch = [_add("labels", key, value) for key, value in labels.items()]
-        patch.append(_add("annotations", names.NFD_OWNED_ANNOTATION, claimed))
-        api.patch(f"{NODES}/{node}?fieldManager={NFD}", patch, JSON_PATCH)
+        claim(api, node)
         feature = {
             "apiVersion": "nfd.k8s-sigs.io/v1alpha1",
             "kind": "NodeFeature",
@@ -129,15 +172,31 @@ def _label(plane: ControlPlane, api: Api, namespace: str, worker: str) -> None:
         plane.kubectl("create", "--field-manager=nfd-worker", "-f", "-", input=json.dumps(feature))
 
 
+def claim(api: Api, node: str) -> None:
+    """What NFD's master writes: a node's labels, and the record of them."""
+    labels = LABELS[node]
+    claimed = ",".join(sorted(key.removeprefix(names.NFD) for key in labels))
+    patch = [_add("labels", key, value) for key, value in labels.items()]
+    patch.append(_add("annotations", names.NFD_OWNED_ANNOTATION, claimed))
+    api.patch(f"{NODES}/{node}?fieldManager={NFD}", patch, JSON_PATCH)
+
+
 def _add(field: str, key: str, value: str) -> dict[str, str]:
     return {"op": "add", "path": f"/metadata/{field}/{key.replace('/', '~1')}", "value": value}
 
 
 def _make(plane: ControlPlane) -> None:
-    plane.apply(*documents("policy"), *(each for each in documents("network") if each["kind"] in OWNERS))
+    plane.apply(*users())
     uids = {kind: plane.get(kind.lower(), name)["metadata"]["uid"] for kind, name in OWNERS.items()}
-    bodies = yaml.safe_dump_all([owned(each, uids) for each in made()])
+    bodies = yaml.safe_dump_all([*(owned(each, uids) for each in made()), *documents(LEFT)])
     plane.kubectl("create", f"--field-manager={OPERATOR}", "-f", "-", input=bodies)
+    (driver,) = (each for each in documents("driver") if each["kind"] == "DaemonSet")
+    head = {key: driver[key] for key in ("apiVersion", "kind")}
+    named = {"name": driver["metadata"]["name"], "namespace": NAMESPACE, "labels": TEAMS}
+    team = json.dumps(head | {"metadata": named})
+    plane.kubectl("apply", "--server-side", f"--field-manager={TEAM}", "-f", "-", input=team)
+    lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease"}
+    plane.apply(lease | {"metadata": {"name": LEASE, "namespace": NAMESPACE}})
     policy = plane.get("nicclusterpolicy", names.POLICY_NAME)
     policy["status"] = {"state": "ready", "appliedStates": [{"name": "state-OFED", "state": "ready"}]}
     plane.kubectl("replace", "--subresource=status", f"--field-manager={OPERATOR}", "-f", "-", input=json.dumps(policy))

@@ -40,6 +40,11 @@ def test_only_what_nfd_does_not_provide_is_added(supplement: Product) -> None:
     assert line["node"] == "node"
     assert names.NIC_LABEL in line["why"]
 
+    supplement.plane.kubectl("annotate", "node", "node", f"{names.NFD_OWNED_ANNOTATION}=", "--overwrite")
+    supplement.api.apply_labels("node", {}, "nfd-master")
+    eventually(lambda: _ours(supplement) >= NFDS.keys())  # put back: the system is as it was
+    assert supplement.api.labels("node").items() >= NFDS.items()
+
     supplement.simulated.report("node", NO_NIC)
     eventually(lambda: names.NIC_LABEL not in supplement.api.labels("node"))
     assert supplement.api.labels("node").items() >= NFDS.items()
