@@ -5,7 +5,7 @@ strangers say may be large, and they may stay silent: few are listened to at onc
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final
 
@@ -25,8 +25,11 @@ class Hearing:
     def __init__(self) -> None:
         self._turns = Turns(_AT_ONCE, _OF_ONE, _WAITING)
 
-    async def hear_out(self, words: AsyncIterator[bytes], peer: str) -> None:
-        """Take the first message of somebody at this address, if it comes, and forget it."""
+    async def hear_out(self, read: Callable[[], Awaitable[object]], peer: str) -> None:
+        """Take the first message of somebody at this address, if it comes, and forget it.
+
+        `read` is that of gRPC's context: its iterator of messages keeps the last one for as long as the call lasts.
+        """
         with suppress(TimeoutError, TooManyWait):
             async with self._turns.turn(peer), asyncio.timeout(_SECONDS):
-                await anext(words, None)
+                await read()

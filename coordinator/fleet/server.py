@@ -155,9 +155,9 @@ class FleetService:
             # From here on the agent waits for its welcome, whatever that has to wait for.
             async with asyncio.timeout(GREETING_SECONDS) as deadline:
                 if (leader := await self._leadership.elsewhere()) is not None:
-                    await self._send_away(leader, messages, context)
+                    await self._send_away(leader, context)
                     return
-                agent = await self._prove(messages, context)
+                agent = await self._prove(context)
                 hello = _hello(await anext(messages, b""))
                 session = Session(_identity(hello), context.write, deadline)
                 self._require(agent, session)
@@ -177,11 +177,11 @@ class FleetService:
         except TimeoutError:
             await _give_up(session, context)
 
-    async def _send_away(self, leader: str, messages: AsyncIterator[bytes], context: _Context) -> None:
-        await self._hearing.hear_out(messages, host_of(context.peer()))
+    async def _send_away(self, leader: str, context: _Context) -> None:
+        await self._hearing.hear_out(context.read, host_of(context.peer()))
         await context.write(fleet_pb2.ReportResponse(not_leader=fleet_pb2.NotLeader(address=leader)))
 
-    async def _prove(self, messages: AsyncIterator[bytes], context: _Context) -> Agent | None:
+    async def _prove(self, context: _Context) -> Agent | None:
         """Which agent calls, by its token; None where nobody has to prove anything."""
         if self._gate is None:
             return None
@@ -191,10 +191,10 @@ class FleetService:
         except Unchecked as error:
             if self._refusals.is_news(Reason.IdentityUnchecked, ""):
                 log.warning("agents not checked", extra={"reason": Reason.IdentityUnchecked, "why": str(error)})
-            await self._hearing.hear_out(messages, peer)
+            await self._hearing.hear_out(context.read, peer)
             await context.abort(grpc.StatusCode.UNAVAILABLE, str(error))
         if isinstance(agent, Finding):
-            await self._hearing.hear_out(messages, peer)
+            await self._hearing.hear_out(context.read, peer)
             raise _Refusal.of(agent)
         return agent
 

@@ -1,7 +1,6 @@
 """Who is sent away is heard out: few at once, each for a moment."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -18,7 +17,7 @@ class Strangers:
         self.listened_to = 0
         self.most_listened_to = 0
 
-    async def words(self) -> AsyncIterator[bytes]:
+    async def read(self) -> bytes:
         self.listened_to += 1
         self.most_listened_to = max(self.most_listened_to, self.listened_to)
         try:
@@ -26,16 +25,15 @@ class Strangers:
         finally:
             self.listened_to -= 1
         self.heard += 1
-        yield b"first"
-        raise AssertionError("nobody wants to hear more")
+        return b"first"
 
 
 async def test_few_are_listened_to_at_once_and_fewer_of_one_peer() -> None:
     strangers, hearing_ = Strangers(), Hearing()
-    waiting = [asyncio.create_task(hearing_.hear_out(strangers.words(), "flood")) for _ in range(100)]
+    waiting = [asyncio.create_task(hearing_.hear_out(strangers.read, "flood")) for _ in range(100)]
     await asyncio.sleep(0.01)
     assert strangers.listened_to == 4
-    waiting += [asyncio.create_task(hearing_.hear_out(strangers.words(), f"other-{n}")) for n in range(100)]
+    waiting += [asyncio.create_task(hearing_.hear_out(strangers.read, f"other-{n}")) for n in range(100)]
     await asyncio.sleep(0.01)
     assert strangers.listened_to == 8
     strangers.speak.set()
@@ -47,9 +45,9 @@ async def test_who_stays_silent_keeps_nobody_waiting_for_long(monkeypatch: pytes
     monkeypatch.setattr(hearing, "_SECONDS", 0.01)
     silent, speaking, hearing_ = Strangers(), Strangers(), Hearing()
     speaking.speak.set()
-    waiting = [asyncio.create_task(hearing_.hear_out(silent.words(), f"silent-{n}")) for n in range(16)]
+    waiting = [asyncio.create_task(hearing_.hear_out(silent.read, f"silent-{n}")) for n in range(16)]
     await asyncio.sleep(0)
     async with asyncio.timeout(1):
-        await hearing_.hear_out(speaking.words(), "honest")
+        await hearing_.hear_out(speaking.read, "honest")
         await asyncio.gather(*waiting)
     assert (speaking.heard, silent.heard) == (1, 0)
