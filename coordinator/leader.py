@@ -7,6 +7,7 @@ watches ─┬─> fleet <── agents' streams        a change of a node  ─>
 import asyncio
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from random import Random
@@ -39,7 +40,7 @@ from coordinator.objects.index import ObjectIndex
 from coordinator.objects.live import LiveObject
 from coordinator.objects.render import Renderer
 from coordinator.objects.served import ServedPolicy
-from coordinator.openshift import OpenShiftFacts, cni_bin_dir
+from coordinator.openshift import OpenShiftFacts
 from coordinator.plugin_resources import PluginResources
 from coordinator.pod_looks import PodLooks
 from coordinator.policy_status import PolicyStatusWriter
@@ -47,9 +48,8 @@ from coordinator.queue import WorkQueue
 from coordinator.reconcile import Deps, Reconciler
 from coordinator.registry.lookups import Lookups
 from coordinator.settings import Settings
-from coordinator.states import STATES
 from coordinator.states.cluster import Cluster
-from coordinator.states.ofed_images import looked_up
+from coordinator.surroundings import cluster_of, config_maps, images
 from coordinator.verdicts.readiness import Level
 from coordinator.verdicts.view import NodeView
 from coordinator.world import Wishes
@@ -286,19 +286,10 @@ class Leader:
 
     def _cluster(self, policies: Sequence[ServedPolicy]) -> Cluster:
         """What the states of these policies see of the cluster."""
-        settings = self._settings
-        openshift = self._openshift.read()
-        names = {name for policy in policies for state in STATES for name in state.reads(policy.spec, policy.scope)}
-        images = [image for policy in policies if (image := looked_up(policy.spec)) is not None]
-        return Cluster(
-            namespace=settings.namespace,
-            cni_bin_dir=cni_bin_dir(settings.cni_bin_dir, openshift),
-            cni_network_dir=settings.cni_network_dir,
-            ofed_init_image=settings.ofed_init_image,
-            pools=(),
-            openshift=openshift,
-            config_maps=self._config_maps.read(names),
-            driver_tags=self._registries.ask(images),
+        return replace(
+            cluster_of(self._settings, self._openshift.read()),
+            config_maps=self._config_maps.read(config_maps(policies)),
+            driver_tags=self._registries.ask(images(policies)),
         )
 
     def _in_sync(self) -> bool:

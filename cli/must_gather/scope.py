@@ -6,10 +6,10 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from cli.plan.outlook import config_maps
 from coordinator.kube.objects import DEPLOYABLE, Resource
 from coordinator.objects.served import ServedPolicy
 from coordinator.policy import NicClusterPolicy, NicNodePolicy
+from coordinator.surroundings import config_maps
 from nicfleet.names import STATE_LABEL
 
 Body = Mapping[str, Any]

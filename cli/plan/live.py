@@ -10,10 +10,10 @@ import msgspec
 from cli.plan.agents import Reports
 from cli.plan.compare import Answer, Settled, to_settle
 from cli.plan.documents import Body, Document, Given, Unusable, policies
-from cli.plan.outlook import Outlook, config_maps, images
+from cli.plan.outlook import Outlook
 from cli.plan.pods import RunningPod, decode
 from cli.plan.seen import Seen
-from cli.plan.surroundings import cluster_of, unasked
+from cli.plan.surroundings import unasked
 from coordinator.config_maps import decode_data
 from coordinator.intake import Intake
 from coordinator.kube.client import Kube, Source
@@ -39,6 +39,7 @@ from coordinator.labels.rules import Mode
 from coordinator.openshift import CLUSTER_WIDE, TOOLKIT, TOOLKIT_NAMESPACE, ClusterProxy, decode_proxy, decode_toolkits
 from coordinator.settings import Settings
 from coordinator.states.cluster import OpenShift
+from coordinator.surroundings import cluster_of, config_maps, images
 from coordinator.workloads import Pod
 from nicfleet.names import OBJECTS_MANAGER, OFED_DRIVER_LABEL, STATE_LABEL
 

@@ -5,13 +5,13 @@ from dataclasses import replace
 from cli.plan.census import offline_node
 from cli.plan.documents import Given, policies
 from cli.plan.files import Hosts
-from cli.plan.outlook import config_maps, images
 from cli.plan.seen import Seen
-from cli.plan.surroundings import cluster_of, unasked
+from cli.plan.surroundings import unasked
 from coordinator.intake import Intake
 from coordinator.labels.rules import Mode
 from coordinator.settings import Settings
 from coordinator.states.cluster import OpenShift
+from coordinator.surroundings import cluster_of, config_maps, images
 
 
 def offline(given: Given, hosts: Hosts, settings: Settings, *, openshift: bool) -> Seen:

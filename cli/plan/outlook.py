@@ -16,11 +16,8 @@ from coordinator.networks.kinds import KINDS, key_of, read
 from coordinator.networks.rivals import holder, rival
 from coordinator.objects.desired import Render
 from coordinator.objects.live import LiveObject
-from coordinator.objects.served import Owner, ServedPolicy
+from coordinator.objects.served import Owner
 from coordinator.policy import InvalidSpec
-from coordinator.states import STATES
-from coordinator.states.driver_tags import DriverImage
-from coordinator.states.ofed_images import looked_up
 from coordinator.verdicts.view import NodeView, StateView
 from coordinator.world import Places, Plan, Wishes, World, plan, state_views
 from nicfleet.reasons import Finding, Reason
@@ -122,16 +119,6 @@ def foresee(
         networks=tuple(_networks(list(networks), live)),
         places=Places(nodes),
     )
-
-
-def images(policies: Iterable[ServedPolicy]) -> set[DriverImage]:
-    """What registries are asked about for these policies."""
-    return {image for policy in policies if (image := looked_up(policy.spec)) is not None}
-
-
-def config_maps(policies: Iterable[ServedPolicy]) -> set[str]:
-    """The names of the ConfigMaps that these policies depend on."""
-    return {name for policy in policies for state in STATES for name in state.reads(policy.spec, policy.scope)}
 
 
 def _world(intake: Intake, nodes: Mapping[str, NodeView], live: Mapping[Ref, LiveObject]) -> World:
