@@ -7,7 +7,7 @@ from typing import Final
 _PARTS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 _ANYWHERE: Final = re.compile(
-    r"passw|passphrase|passcode|pwd|secret|token|credential|authorization|cookie|dockerconfig|dockercfg"
+    r"passw|passphrase|passcode|pwd|secret|token|credential|authorization|cookie|dockerconfig|dockercfg|fromliteral"
 )
 _LAST: Final = re.compile(r"pass|pw|psk|creds?|auth|bearer|jwt|keystore|jks|pfx")
 """Words that make a name one of a secret when they end it."""
