@@ -41,7 +41,7 @@ _DEPLOYMENT: Final = next(each for each in DEPLOYABLE if each.kind == "Deploymen
 _IN_A_POD: Final = "KUBERNETES_SERVICE_HOST"
 _NO_COORDINATOR: Final = (
     "inventories and findings by node are missing: for them give --coordinator, for example of "
-    "kubectl port-forward deploy/nicfleet-coordinator 7444"
+    "kubectl port-forward to the coordinator's Pod that leads"
 )
 
 
