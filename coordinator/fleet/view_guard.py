@@ -50,29 +50,24 @@ class ViewGuard(grpc.aio.ServerInterceptor):
         handler: Any = await continuation(handler_call_details)
         if handler is None or service_of(handler_call_details.method) not in self._services:
             return handler
-        # A stream's messages are read when the method asks for them. A single one would be read before it is known
-        # whose it is.
-        read = handler.request_deserializer or bytes
-        if handler.request_streaming:
-            stream = self._stream(handler.stream_stream, lambda requests: requests)
-            return grpc.stream_stream_rpc_method_handler(stream, read, handler.response_serializer)
-        if handler.response_streaming:
-            stream = self._stream(handler.unary_stream, read)
-            return grpc.unary_stream_rpc_method_handler(stream, response_serializer=handler.response_serializer)
-        answer = self._answer(handler.unary_unary, read)
-        return grpc.unary_unary_rpc_method_handler(answer, response_serializer=handler.response_serializer)
+        # Every method becomes one of streams, which is the same on the wire: gRPC reads a single request at once, and
+        # one of a stream when it is wanted, which is when it is known whose it is.
+        return grpc.stream_stream_rpc_method_handler(
+            self._guarded(handler), handler.request_deserializer, handler.response_serializer
+        )
 
-    def _answer(self, method: Callable[[Any, _Context], Awaitable[Any]], read: Callable[[Any], Any]) -> Any:
-        async def guarded(request: Any, context: _Context) -> Any:
-            await self._admit(context)
-            return await method(read(request), context)
+    def _guarded(self, handler: Any) -> Callable[[AsyncIterator[Any], _Context], AsyncIterator[Any]]:
+        method = handler.unary_unary or handler.unary_stream or handler.stream_stream
 
-        return guarded
-
-    def _stream(self, method: Callable[[Any, _Context], AsyncIterator[Any]], read: Callable[[Any], Any]) -> Any:
-        async def guarded(request: Any, context: _Context) -> AsyncIterator[Any]:
+        async def guarded(requests: AsyncIterator[Any], context: _Context) -> AsyncIterator[Any]:
             ends_at = await self._admit(context)
-            answers = method(read(request), context)
+            request = requests if handler.request_streaming else await anext(requests, None)
+            if request is None:
+                return  # whoever called has gone
+            if not handler.response_streaming:
+                yield await method(request, context)
+                return
+            answers = method(request, context)
             while True:
                 try:
                     async with asyncio.timeout(None if ends_at is None else ends_at - time.time()):

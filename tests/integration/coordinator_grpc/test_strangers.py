@@ -9,8 +9,8 @@ import grpc
 import pytest
 
 from coordinator.authentication.gate import Unchecked
-from coordinator.authentication.rules import NO_AGENT_TOKEN, Agent
-from coordinator.fleet import bounds, server
+from coordinator.authentication.rules import NO_AGENT_TOKEN, NO_VIEWER_TOKEN, Agent
+from coordinator.fleet import bounds, server, view_guard
 from coordinator.fleet.fleet import Connection
 from nicfleet.inventory import NodeName
 from nicfleet.reasons import Finding
@@ -38,6 +38,10 @@ class Gate:
             raise self.answer
         return self.answer
 
+    async def viewer(self, token: str, peer: str) -> Finding:
+        await self.open.wait()
+        return NO_VIEWER_TOKEN
+
 
 @pytest.fixture
 def gate() -> Gate:
@@ -48,13 +52,13 @@ def gate() -> Gate:
 
 @pytest.fixture
 async def coordinator(gate: Gate) -> AsyncIterator[Coordinator]:
-    async with running(gate) as value:  # type: ignore[arg-type]  # its two methods that streams ask
+    async with running(gate) as value:  # type: ignore[arg-type]  # what servers ask of it
         value.fleet.node_seen(kube_node(NAME))
         yield value
 
 
-def _bytes(coordinator: Coordinator) -> Any:
-    call: Any = coordinator.channel.stream_stream("/nicfleet.v1.Fleet/Report")
+def _bytes(coordinator: Coordinator, method: str = "Fleet/Report") -> Any:
+    call: Any = coordinator.channel.stream_stream(f"/nicfleet.v1.{method}")
     return call()
 
 
@@ -95,6 +99,19 @@ async def test_what_a_stranger_says_is_not_even_taken_in(coordinator: Coordinato
     gate.open.set()
     assert fleet_pb2.ReportResponse.FromString(await call.read()).HasField("refused")
     await writing
+
+
+@pytest.mark.parametrize("method", ["ListNodes", "WatchNodes"])
+async def test_nor_is_that_of_a_viewer(
+    coordinator: Coordinator, gate: Gate, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    monkeypatch.setattr(view_guard, "is_loopback", lambda peer: False)
+    gate.open.clear()
+    call = _bytes(coordinator, f"FleetView/{method}")
+    writing = asyncio.create_task(call.write(bytes(bounds.MAX_MESSAGE)))
+    done, _ = await asyncio.wait({writing}, timeout=0.5)
+    assert not done
+    writing.cancel()
 
 
 async def test_an_agents_first_message_is_small(coordinator: Coordinator, gate: Gate) -> None:
