@@ -69,5 +69,5 @@ async def may_view(kube: Kube, user: User) -> bool:
 def _decode(body: bytes, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(body, type=kind)
-    except msgspec.MsgspecError as error:
+    except ValueError as error:  # msgspec's own, or that it is no UTF-8
         raise unreachable("ask for", kind.__name__.strip("_"), f"its answer is no review: {error}") from error
