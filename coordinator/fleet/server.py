@@ -43,6 +43,8 @@ _OPTIONS: Final = {
     "grpc.max_receive_message_length": 2 * bounds.MAX_MESSAGE,
     # Else a peer that sends much may have megabytes taken in that nobody has asked for.
     "grpc.http2.bdp_probe": 0,
+    # For TLS and the first words of HTTP/2; gRPC's own two minutes are long for who only holds a connection.
+    "grpc.server_handshake_timeout_ms": 10_000,
 }
 _Context: TypeAlias = grpc.aio.ServicerContext[fleet_pb2.ReportRequest, fleet_pb2.ReportResponse]
 _FLEET: Final = fleet_pb2.DESCRIPTOR.services_by_name["Fleet"].full_name

@@ -114,6 +114,16 @@ async def test_nor_is_that_of_a_viewer(
     writing.cancel()
 
 
+async def test_who_only_holds_a_connection_loses_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(server._OPTIONS, "grpc.server_handshake_timeout_ms", 100)
+    async with running() as coordinator:
+        reader, writer = await asyncio.open_connection("127.0.0.1", coordinator.server.port)
+        async with asyncio.timeout(2):
+            while await reader.read(1024):  # its settings
+                pass
+        writer.close()
+
+
 async def test_an_agents_first_message_is_small(coordinator: Coordinator, gate: Gate) -> None:
     gate.answer = AGENT
     call = _bytes(coordinator)
