@@ -332,7 +332,7 @@ def test_a_driver_that_is_to_be_loaded_is_foreseen(product: Product, planner: Pl
     )
 
     (driver,) = plan["drivers"]
-    assert (driver["loads"], driver["outdated"]) == (["three"], ["one", "two"])
+    assert (driver["loads"], driver["outdated"]) == (["three"], [])  # where pods may run is nothing that runs in them
     (plugin,) = (each for each in plan["workloads"] if each["name"] == PLUGIN)
     assert (plugin["nodes"], plugin["waiting"]) == (["one", "three", "two"], ["three"])
     product.simulated.stop("three")
