@@ -9,6 +9,7 @@ from grpc_health.v1.health import SERVICE_NAME as _HEALTH
 from grpc_health.v1.health import aio as aio_health
 from grpc_reflection.v1alpha import reflection
 
+HEALTH: Final = _HEALTH
 REFLECTION: Final = reflection.SERVICE_NAME
 OVERALL: Final = ""
 """The name that asks for the health of the whole server."""
@@ -33,5 +34,5 @@ async def add_introspection(server: grpc.aio.Server, services: Sequence[str]) ->
     health = Health(services)
     await health.set(serving=False)
     health_pb2_grpc.add_HealthServicer_to_server(health.servicer, server)
-    reflection.enable_server_reflection((*services, _HEALTH, REFLECTION), server)
+    reflection.enable_server_reflection((*services, HEALTH, REFLECTION), server)
     return health

@@ -1,4 +1,4 @@
-"""Listening to somebody who is to be sent away.
+"""Listening to strangers: to who is to be sent away, and to who asks what everybody may.
 
 gRPC (1.85) tells a client that is answered before it has spoken of an internal error in place of the answer. But what
 strangers say may be large, and they may stay silent: few are listened to at once, each for a moment.
@@ -25,11 +25,13 @@ class Hearing:
     def __init__(self) -> None:
         self._turns = Turns(_AT_ONCE, _OF_ONE, _WAITING)
 
-    async def hear_out(self, read: Callable[[], Awaitable[object]], peer: str) -> None:
-        """Take the first message of somebody at this address, if it comes, and forget it.
+    async def hear_out(self, read: Callable[[], Awaitable[object]], peer: str) -> bytes | None:
+        """The first message of somebody at this address; None if it does not come.
 
         `read` is that of gRPC's context: its iterator of messages keeps the last one for as long as the call lasts.
         """
         with suppress(TimeoutError, TooManyWait):
             async with self._turns.turn(peer), asyncio.timeout(_SECONDS):
-                await read()
+                message = await read()
+                return message if isinstance(message, bytes) else None
+        return None

@@ -1,6 +1,6 @@
 """Who may read the fleet: whoever shows a token with that right, or comes from the coordinator's own loopback.
 
-Health is for all; agents' streams are checked where their node is known.
+Health is for all, in few words; agents' streams are checked where their node is known.
 """
 
 import asyncio
@@ -10,16 +10,21 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from typing import Any, Final, TypeAlias
 
 import grpc
+from google.protobuf.message import DecodeError
 
 from coordinator.authentication.gate import Gate, Unchecked
+from coordinator.fleet.hearing import Hearing
 from coordinator.fleet.methods import service_of
 from coordinator.fleet.refusals import Refusals, host_of, is_loopback
+from nicfleet.introspection import HEALTH
 from nicfleet.reasons import Finding, Reason
 
 log = logging.getLogger(__name__)
 
 _Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 _Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
+_LONGEST: Final = 1024
+"""Bytes in which to ask for the health of a service."""
 _ENDED: Final = "the token that this call began with has expired: call again with a new one"
 
 
@@ -39,6 +44,7 @@ class ViewGuard(grpc.aio.ServerInterceptor):
         self._gate = gate
         self._trust_loopback = trust_loopback
         self._refusals = refusals
+        self._hearing = Hearing()
         self._services = frozenset(services)
 
     async def intercept_service(
@@ -48,13 +54,34 @@ class ViewGuard(grpc.aio.ServerInterceptor):
     ) -> Any:
         """gRPC's hook."""
         handler: Any = await continuation(handler_call_details)
-        if handler is None or service_of(handler_call_details.method) not in self._services:
+        service = service_of(handler_call_details.method)
+        if handler is not None and service == HEALTH:
+            return grpc.stream_stream_rpc_method_handler(
+                self._open(handler), response_serializer=handler.response_serializer
+            )
+        if handler is None or service not in self._services:
             return handler
         # Every method becomes one of streams, which is the same on the wire: gRPC reads a single request at once, and
         # one of a stream when it is wanted, which is when it is known whose it is.
         return grpc.stream_stream_rpc_method_handler(
             self._guarded(handler), handler.request_deserializer, handler.response_serializer
         )
+
+    def _open(self, handler: Any) -> Callable[[AsyncIterator[bytes], _Context], Awaitable[None]]:
+        async def heard(_: AsyncIterator[bytes], context: _Context) -> None:
+            message = await self._hearing.hear_out(context.read, host_of(context.peer()))
+            if message is None or len(message) > _LONGEST:
+                await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"ask at once, in at most {_LONGEST} bytes")
+            try:
+                request = handler.request_deserializer(message)
+            except DecodeError:
+                await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "the message is not of grpc.health.v1")
+            if handler.response_streaming:
+                await handler.unary_stream(request, context)
+            else:
+                await context.write(await handler.unary_unary(request, context))
+
+        return heard
 
     def _guarded(self, handler: Any) -> Callable[[AsyncIterator[Any], _Context], AsyncIterator[Any]]:
         method = handler.unary_unary or handler.unary_stream or handler.stream_stream

@@ -7,6 +7,7 @@ from typing import Any
 
 import grpc
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from coordinator.authentication.gate import Unchecked
 from coordinator.authentication.rules import NO_AGENT_TOKEN, NO_VIEWER_TOKEN, Agent
@@ -112,6 +113,27 @@ async def test_nor_is_that_of_a_viewer(
     done, _ = await asyncio.wait({writing}, timeout=0.5)
     assert not done
     writing.cancel()
+
+
+async def test_everybody_may_ask_for_health_in_few_words(coordinator: Coordinator) -> None:
+    await coordinator.server.health.set(serving=True)
+    health: Any = health_pb2_grpc.HealthStub(coordinator.channel)
+    small = health_pb2.HealthCheckRequest(service="nicfleet.v1.Fleet")
+    assert (await health.Check(small)).status == health_pb2.HealthCheckResponse.SERVING
+    watch = health.Watch(small)
+    assert (await watch.read()).status == health_pb2.HealthCheckResponse.SERVING
+    await coordinator.server.health.set(serving=False)
+    assert (await watch.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
+    large = health_pb2.HealthCheckRequest(service="x" * 1025)
+    for call in (health.Check(large), health.Watch(large).read()):
+        with pytest.raises(grpc.aio.AioRpcError, match="ask at once, in at most 1024 bytes"):
+            await call
+    say: Any = coordinator.channel.unary_unary("/grpc.health.v1.Health/Check")
+    with pytest.raises(grpc.aio.AioRpcError, match="the message is not of grpc"):
+        await say(b"\xff\xff\xff")
+    with pytest.raises(grpc.aio.AioRpcError) as unknown:
+        await health.Check(health_pb2.HealthCheckRequest(service="x"))
+    assert unknown.value.code() is grpc.StatusCode.NOT_FOUND
 
 
 async def test_who_only_holds_a_connection_loses_it(monkeypatch: pytest.MonkeyPatch) -> None:
