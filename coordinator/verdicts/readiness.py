@@ -99,14 +99,18 @@ def overall(verdicts: Iterable[Verdict]) -> Level:
 def unverified(views: Iterable[StateView]) -> Finding | None:
     """Nodes that a ready state counts on and whose agent does not confirm it now.
 
-    A node without a NIC has nothing to confirm. A silent node is no contrary evidence: it makes `Verified` False,
-    not `Ready`.
+    A node without a NIC has nothing to confirm. A node that is silent, or away, is no contrary evidence: it makes
+    `Verified` False, not `Ready`.
     """
     never: set[str] = set()
     silent: set[str] = set()
+    away: set[str] = set()
     for view in views:
         for workload in view.workloads:
-            for name in workload.placement.chosen if workload.needs_nic else ():
+            if not workload.needs_nic:
+                continue
+            away.update(workload.placement.away)
+            for name in workload.placement.chosen:
                 node = view.nodes[name]
                 if node.facts is None:
                     never.add(name)
@@ -116,4 +120,6 @@ def unverified(views: Iterable[StateView]) -> Finding | None:
         return Finding.about(Reason.NodeNotReported, "no agent has reported for {nodes}", never | silent)
     if silent:
         return Finding.about(Reason.NodeSilent, "the agents of {nodes} are silent", silent)
+    if away:
+        return Finding.about(Reason.NodeNotReady, "{nodes} are not ready, says Kubernetes; their agents report", away)
     return None

@@ -30,14 +30,14 @@ CHECKS: Final[tuple[Check, ...]] = (
     driver.evidence_contradicts,
     driver.registration_directory_missing,
     resources.resource_missing,
-    # Of many nodes some are always away: nothing that can be told of the others waits for them.
-    objects.node_not_ready,
+    objects.no_node_in_order,
 )
 
 NOTES: Final[tuple[Check, ...]] = (
     objects.accepted_without_effect,
     objects.version_not_global,
     objects.no_matching_nodes,
+    objects.nodes_away,
     objects.nodes_left_out,
     driver.management_on_nic,
     driver.nfs_rdma_on_nvme,

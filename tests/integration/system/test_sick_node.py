@@ -73,7 +73,7 @@ def test_a_node_that_leaves_the_cluster_takes_nothing_from_readiness(fresh: Prod
     assert fresh.api.status()["state"] == "ready"
 
 
-def test_a_policy_whose_only_node_is_unreachable_is_not_ready(fresh: Product) -> None:
+def test_an_unreachable_node_is_named_and_as_the_only_one_makes_a_policy_not_ready(fresh: Product) -> None:
     """Its taint keeps new pods away, as a person's would, and of no node that is left a pod is missing."""
     fresh.register("alone")
     fresh.coordinator.start()
@@ -91,9 +91,17 @@ def test_a_policy_whose_only_node_is_unreachable_is_not_ready(fresh: Product) ->
     assert fresh.api.condition("Verified")["status"] == "False"
     assert fresh.api.labels("alone")[names.WAIT_LABEL] == "false"
 
-    fresh.plane.kubectl("taint", "node", "alone", "node.kubernetes.io/out-of-service=nodeshutdown:NoExecute")
+    fresh.register("other")
+    fresh.simulated.report("other", WITH_DRIVER)
 
     eventually(lambda: fresh.api.status()["state"] == "ready")
+    assert f"NodeNotReady: {said}" in fresh.api.state("state-OFED")["message"]
+    verified = fresh.api.condition("Verified")
+    assert (verified["status"], verified["reason"]) == ("False", Reason.NodeSilent)
+
+    fresh.plane.kubectl("taint", "node", "alone", "node.kubernetes.io/out-of-service=nodeshutdown:NoExecute")
+
+    eventually(lambda: fresh.api.condition("Verified")["status"] == "True")
     assert "NodeExcludedByTaint" in fresh.api.condition("Ready")["message"]
 
 

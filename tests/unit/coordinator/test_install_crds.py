@@ -118,8 +118,8 @@ def test_a_folder_without_crds_is_refused_in_one_sentence(tmp_path: Path, conten
 
 
 def test_wrong_arguments_end_in_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--folder", str(tmp_path)]) == 1
-    assert main(["--kubeconfig", str(tmp_path / "none")]) == 1
+    assert main(["--folder", str(tmp_path)]) == 2
+    assert main(["--kubeconfig", str(tmp_path / "none")]) == 2
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 2
     assert all(line.startswith("install_crds: ") for line in said)

@@ -12,7 +12,7 @@ from coordinator.labels.wait import DriverRequest
 from coordinator.nodes import Taint
 from coordinator.objects.scheduling import Placement
 from coordinator.verdicts.readiness import Level, Verdict, judge, overall, unsettled, unverified
-from coordinator.verdicts.view import StateView
+from coordinator.verdicts.view import NodeView, StateView
 from coordinator.workloads import ContainerState
 from nicfleet.inventory import DriverBuild, Flavour
 from nicfleet.reasons import Finding, Reason
@@ -297,11 +297,10 @@ NOT_READY = [
     ),
     pytest.param(
         view(
-            node("a"),
             node("b"),
             silent("c"),
             unreported("d"),
-            workloads=(workload("a", away={"b": UNREADY, "c": UNREACHABLE, "d": SHUT_DOWN}),),
+            workloads=(workload(away={"b": UNREADY, "c": UNREACHABLE, "d": SHUT_DOWN}),),
         ),
         Level.NOT_READY,
         "NodeNotReady",
@@ -310,20 +309,19 @@ NOT_READY = [
         "b: the kubelet is not ready, and the agent reports; "
         f"{UNKNOWN_THERE}",
         ("b", "c", "d"),
-        id="some of the nodes are away, each in its way",
+        id="all of the nodes are away, each in its way",
     ),
     pytest.param(
         view(
             node("a"),
-            node("b", replace(LOADED, flavour=Flavour.INBOX)),
-            silent("c"),
-            workloads=(workload("a", "b", away={"c": UNREACHABLE}),),
+            node("b"),
+            workloads=(workload("a"), workload(name="plugin-ds", away={"b": UNREACHABLE})),
         ),
         Level.NOT_READY,
-        "DriverNotLoaded",
-        "b: driver 23.04-0.5.3 is not loaded: the kernel's own is",
+        "NodeNotReady",
+        f"b: the kubelet does not answer, and the agent reports; {UNKNOWN_THERE}",
         ("b",),
-        id="what can be told of the others comes before a node that is away",
+        id="one of the state's workloads has no node in order",
     ),
 ]
 
@@ -577,6 +575,24 @@ def test_verified_needs_every_nic_node_that_is_chosen(nodes: tuple[Any, ...], ex
     assert unverified([view(*nodes)]) == expected
 
 
-def test_a_node_that_is_away_is_not_verified() -> None:
-    away = view(node("a"), silent("b"), workloads=(workload("a", away={"b": UNREACHABLE}),))
-    assert unverified([away]) == Finding(Reason.NodeSilent, "the agents of b are silent", ("b",))
+@pytest.mark.parametrize(
+    ("away", "reason", "said"),
+    [
+        pytest.param(silent("b"), Reason.NodeSilent, "the agents of b are silent", id="with its agent"),
+        pytest.param(
+            node("b"),
+            Reason.NodeNotReady,
+            "b are not ready, says Kubernetes; their agents report",
+            id="its kubelet only",
+        ),
+    ],
+)
+def test_a_node_that_is_away_is_noted_and_not_verified_and_the_others_are_ready(
+    away: NodeView, reason: Reason, said: str
+) -> None:
+    seen = view(node("a"), away, workloads=(workload("a", away={"b": UNREACHABLE}),))
+
+    verdict = judge(seen)
+
+    assert (verdict.level, [note.reason for note in verdict.notes]) == (Level.READY, [Reason.NodeNotReady])
+    assert unverified([seen]) == Finding(reason, said, ("b",))
