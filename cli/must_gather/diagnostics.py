@@ -61,6 +61,13 @@ DRIVER: Final = (
 
 _MODULES: Final = "mlx5_core mlx5_ib ib_core ib_uverbs rdma_cm rdma_ucm ib_umad ib_ipoib mlx_compat nvidia_peermem"
 
+
+def _listing(name: str, *folders: str) -> Command:
+    """A host without a driver has none of them, and nothing has failed."""
+    shell = f'for f in {" ".join(folders)}; do if [ -e $f ]; then ls -lR $f; else echo "$f: not there"; fi; done'
+    return Command(name, "ls", shell)
+
+
 HOST: Final = (
     Command("kernel", "cat", "cat /proc/version /host/etc/os-release"),
     Command(
@@ -78,9 +85,9 @@ HOST: Final = (
         ' /host/sys/class/infiniband/*/ports/*/link_layer; do [ -f $f ] && echo "$f: $(cat $f)"; done; true',
     ),
     Command("links", "cat", 'for f in /host/sys/class/net/*/operstate; do echo "$f: $(cat $f)"; done'),
-    Command("char-devices", "ls", "ls -l /host/dev/infiniband"),
-    Command("driver-files", "ls", "ls -lR /host/run/mellanox /host/var/opt/mofed-container"),
-    Command("device-plugins", "ls", "ls -l /host/var/lib/kubelet/device-plugins"),
+    _listing("char-devices", "/host/dev/infiniband"),
+    _listing("driver-files", "/host/run/mellanox", "/host/var/opt/mofed-container"),
+    _listing("device-plugins", "/host/var/lib/kubelet/device-plugins"),
 )
 """In the agent's container, which sees the host below /host (deploy/nicfleet/files/agent-mounts.yaml)."""
 

@@ -203,6 +203,7 @@ def test_must_gather(site: Site, tmp_path: Path) -> None:
     # The driver's container answers on one node; on the other, which has none, the agent's, of this machine.
     assert "mlx5_core" in files[f"driver/{RECORDED}/lsmod.txt"]
     assert platform.release() in files[f"driver/{REAL}/kernel.txt"]
+    assert "FAILED" not in files[f"driver/{REAL}/status.txt"]
     log.info("what the driver's container answered:\n%s", files[f"driver/{RECORDED}/status.txt"])
     log.info("what the agent's container answered:\n%s", files[f"driver/{REAL}/status.txt"])
     site.plane.kubectl("delete", "configmap", "careless", f"--namespace={NAMESPACE}")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cli.must_gather.choice import choose, pods_to_read
-from cli.must_gather.diagnostics import Command, Outcome, Status, outcomes, script
+from cli.must_gather.diagnostics import HOST, Command, Outcome, Status, outcomes, script
 from cli.must_gather.durations import seconds
 from cli.must_gather.facts import AgentFact, NodeFact, PodFact, pod_fact
 from cli.must_gather.frames import Output
@@ -64,6 +64,14 @@ def test_what_a_real_shell_prints_is_told_apart() -> None:
         Outcome("a", Status.SKIPPED, "no-such-tool is not in the container", ""),
         Outcome("f", Status.FAILED, "exit code 3", ""),
     )
+
+
+def test_a_host_without_a_driver_has_no_folders_of_one_and_nothing_has_failed() -> None:
+    listings = [each for each in HOST if each.tool == "ls"]
+    done = subprocess.run(script(listings, MARK), capture_output=True, text=True, check=True)
+    found = outcomes(listings, MARK, done.stdout)
+    assert {each.status for each in found} == {Status.SUCCESS}
+    assert "/host/dev/infiniband: not there" in found[0].output
 
 
 @pytest.mark.parametrize(
