@@ -1,6 +1,7 @@
 """Where a run has its files: all of them, so that none is left."""
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from tests.controlplane.errors import ControlPlaneError
 
 _PREFIX: Final = "nicfleet-e2e-run-"
 _VARIABLE: Final = "TMPDIR"
+_ESCAPED: Final = re.compile(r"\\([0-7]{3})")
 
 
 @contextmanager
@@ -39,7 +41,14 @@ def of_a_run() -> Iterator[Path]:
 
 
 def _remove(folder: Path) -> None:
-    mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
-    if below := [mount for mount in mounts if mount.startswith(f"{folder}/")]:
-        raise ControlPlaneError(f"still mounted, so {folder} is not removed: {', '.join(below)}")
+    if below := mounted_below(folder, Path("/proc/self/mountinfo").read_text()):
+        raise ControlPlaneError(f"still mounted, so {folder} is not removed: {', '.join(map(str, below))}")
     shutil.rmtree(folder)
+
+
+def mounted_below(folder: Path, mountinfo: str) -> list[Path]:
+    """The kernel knows no symlinks in a path, and writes space, tab, newline and backslash as octal numbers."""
+    mounts = (
+        Path(_ESCAPED.sub(lambda found: chr(int(found[1], 8)), line.split()[4])) for line in mountinfo.splitlines()
+    )
+    return [mount for mount in mounts if folder.resolve() in mount.parents]

@@ -213,6 +213,8 @@ def test_labels_stay(site: Site, tmp_path: Path) -> None:
     """While the agent's pod is killed, then the coordinator's, and while the host comes up with another boot id."""
     with _labels_kept(site, tmp_path / "watch"):
         _kill(site, site.agent(RECORDED), "agent", RECORDED)
+        # Its pod is ready before it has found the coordinator that leads.
+        eventually(lambda: all(_connections(site).values()), READY_SECONDS, "agents that are connected")
         connected = _connections(site)
         _kill(site, site.leader(), "coordinator", count=len(site.pods_of("coordinator")))
         eventually(

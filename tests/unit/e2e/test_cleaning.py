@@ -9,7 +9,7 @@ import pytest
 
 from tests.controlplane.errors import ControlPlaneError
 from tests.e2e import stopping
-from tests.e2e.folder import of_a_run
+from tests.e2e.folder import mounted_below, of_a_run
 from tests.e2e.node import eventually
 from tests.e2e.site import Site
 
@@ -75,6 +75,16 @@ def test_all_temporary_files_go_with_the_run_and_with_the_next_one_those_of_a_ki
     assert [path.name for path in tmp_path.iterdir()] == ["nicfleet-e2e-logs-kept"]
     assert tempfile.gettempdir() == str(tmp_path)
     assert os.environ.get("TMPDIR") == variable
+
+
+def test_mounts_are_found_below_a_symlink_and_by_names_that_the_kernel_escapes(tmp_path: Path) -> None:
+    """Else they would be emptied with the run's folder."""
+    real = tmp_path / "a \\ b"
+    real.mkdir()
+    (tmp_path / "link").symlink_to(real)
+    told = str(real).replace("\\", "\\134").replace(" ", "\\040")
+    lines = [f"36 35 0:32 / {path} rw shared:1 - tmpfs tmpfs rw" for path in (f"{told}/run/x", f"{told}/run", "/")]
+    assert mounted_below(tmp_path / "link/run", "\n".join(lines)) == [real / "run/x"]
 
 
 def test_what_did_not_come_is_told_as_it_is_in_the_end() -> None:
