@@ -68,6 +68,7 @@ async def succession(speak: Speak, not_renewed: Callable[[Exception], float]) ->
             await held.until(held.renewal_due)
             streams.append(following := Stream(speak))
             try:
+                # The end of the held one meanwhile is how it looks when it is replaced.
                 await following.until(following.accepted)
             except ENDS as reason:
                 streams.pop()

@@ -70,7 +70,10 @@ def _of(workloads: Iterable[LiveWorkload]) -> dict[str, DriverPod]:
     seen: dict[str, DriverPod] = {}
     for workload in workloads:
         if workload.rolled_out:
-            seen |= dict.fromkeys(workload.placement.admitted, DriverPod.READY)
+            placement = workload.placement
+            # Its controller does not count them, and their pods may run all the same.
+            seen |= dict.fromkeys((*placement.away, *placement.tainted), DriverPod.UNKNOWN)
+            seen |= dict.fromkeys(placement.admitted, DriverPod.READY)
         elif workload.live is not None:
             seen |= _by_node(workload.pods, workload.live.template_generation)
     return seen

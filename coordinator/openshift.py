@@ -25,14 +25,6 @@ CLUSTER_WIDE: Final = "cluster"
 TOOLKIT: Final = "driver-toolkit"
 TOOLKIT_NAMESPACE: Final = "openshift"
 
-KUBERNETES_CNI_BIN_DIR: Final = "/opt/cni/bin"
-OPENSHIFT_CNI_BIN_DIR: Final = "/var/lib/cni/bin"
-
-
-def cni_bin_dir(setting: str | None, openshift: OpenShift | None) -> str:
-    """The nodes' folder of CNI plugins: what is set, else the usual one."""
-    return setting or (KUBERNETES_CNI_BIN_DIR if openshift is None else OPENSHIFT_CNI_BIN_DIR)
-
 
 class OpenShiftFacts:
     """What is known of OpenShift. `on_change` hears of every difference."""

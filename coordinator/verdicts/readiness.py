@@ -121,5 +121,5 @@ def unverified(views: Iterable[StateView]) -> Finding | None:
     if silent:
         return Finding.about(Reason.NodeSilent, "the agents of {nodes} are silent", silent)
     if away:
-        return Finding.about(Reason.NodeNotReady, "{nodes} are not ready, says Kubernetes; their agents report", away)
+        return Finding.about(Reason.NodeNotReady, "Kubernetes calls {nodes} not ready; the agents there report", away)
     return None

@@ -1,7 +1,7 @@
 """What the policy itself, the API server and the choice of nodes say about a state."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from coordinator.nodes import Taint
@@ -55,17 +55,22 @@ def no_matching_nodes(view: StateView) -> Finding | None:
 
 def no_node_in_order(view: StateView) -> Finding | None:
     """Kubernetes counts no node that is away: without this a policy would be ready for the loss of its last one."""
-    return _not_ready(view, (each for each in _placements(view) if not each.admitted))
+    return None if _runs_somewhere(view) else _away(view)
 
 
 def nodes_away(view: StateView) -> Finding | None:
     """Of thousands of nodes some always are: that is told, and the others are no less ready for it."""
-    return _not_ready(view, (each for each in _placements(view) if each.admitted))
+    return _away(view) if _runs_somewhere(view) else None
 
 
-def _not_ready(view: StateView, placements: Iterable[Placement]) -> Finding | None:
+def _runs_somewhere(view: StateView) -> bool:
+    """Of the driver's pools, one for each kernel, it is enough that one does."""
+    return any(placement.admitted for placement in _placements(view))
+
+
+def _away(view: StateView) -> Finding | None:
     nodes: defaultdict[str, set[str]] = defaultdict(set)
-    for placement in placements:
+    for placement in _placements(view):
         for name, taint in placement.away.items():
             nodes[f"{_said_of(taint)}, and {_word_of_agent(view.nodes[name])}"].add(name)
     if not nodes:

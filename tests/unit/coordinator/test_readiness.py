@@ -12,7 +12,7 @@ from coordinator.labels.wait import DriverRequest
 from coordinator.nodes import Taint
 from coordinator.objects.scheduling import Placement
 from coordinator.verdicts.readiness import Level, Verdict, judge, overall, unsettled, unverified
-from coordinator.verdicts.view import NodeView, StateView
+from coordinator.verdicts.view import LiveWorkload, NodeView, StateView
 from coordinator.workloads import ContainerState
 from nicfleet.inventory import DriverBuild, Flavour
 from nicfleet.reasons import Finding, Reason
@@ -311,18 +311,6 @@ NOT_READY = [
         ("b", "c", "d"),
         id="all of the nodes are away, each in its way",
     ),
-    pytest.param(
-        view(
-            node("a"),
-            node("b"),
-            workloads=(workload("a"), workload(name="plugin-ds", away={"b": UNREACHABLE})),
-        ),
-        Level.NOT_READY,
-        "NodeNotReady",
-        f"b: the kubelet does not answer, and the agent reports; {UNKNOWN_THERE}",
-        ("b",),
-        id="one of the state's workloads has no node in order",
-    ),
 ]
 
 
@@ -582,15 +570,24 @@ def test_verified_needs_every_nic_node_that_is_chosen(nodes: tuple[Any, ...], ex
         pytest.param(
             node("b"),
             Reason.NodeNotReady,
-            "b are not ready, says Kubernetes; their agents report",
+            "Kubernetes calls b not ready; the agents there report",
             id="its kubelet only",
         ),
     ],
 )
+@pytest.mark.parametrize(
+    "workloads",
+    [
+        pytest.param((workload("a", away={"b": UNREACHABLE}),), id="of its DaemonSet"),
+        pytest.param(
+            (workload("a"), workload(name="mofed-other-kernel-ds", away={"b": UNREACHABLE})), id="of its own pool"
+        ),
+    ],
+)
 def test_a_node_that_is_away_is_noted_and_not_verified_and_the_others_are_ready(
-    away: NodeView, reason: Reason, said: str
+    workloads: tuple[LiveWorkload, ...], away: NodeView, reason: Reason, said: str
 ) -> None:
-    seen = view(node("a"), away, workloads=(workload("a", away={"b": UNREACHABLE}),))
+    seen = view(node("a"), away, workloads=workloads)
 
     verdict = judge(seen)
 
