@@ -1,11 +1,15 @@
-"""How a command reaches the coordinator: where it is, whom to trust, what to show."""
+"""How a command reaches a cluster and its coordinator: where they are, whom to trust, what to show."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from nicfleet.channel import Tls, host_of
 from nicfleet.flags import IN_PLAINTEXT, is_host_port
 from nicfleet.token_file import TokenFile
+
+_KUBECONFIG: Final = "~/.kube/config"
 
 
 class AccessUnusable(ValueError):
@@ -39,3 +43,8 @@ def to_coordinator(
         )
     token = TokenFile(Path(token_file)) if token_file else None
     return ToCoordinator(address, Tls(Path(ca_file), server_name or host_of(address), token))
+
+
+def kubeconfig(flag: str | None, environment: Mapping[str, str]) -> Path:
+    """As kubectl has it: the flag, KUBECONFIG (several files), the file in the home directory."""
+    return Path(flag or environment.get("KUBECONFIG") or _KUBECONFIG).expanduser()

@@ -12,10 +12,15 @@ EXIT_UNUSABLE: Final = 2
 def note(sentence: str) -> None:
     """Something worth knowing; "": nothing is."""
     if sentence:
-        print(f"nicfleet: note: {sentence}", file=sys.stderr)
+        say(f"note: {sentence}")
 
 
-def refuse(error: Exception) -> NoReturn:
+def say(sentence: str) -> None:
+    """What a command does, or how it ended; standard output is for what was asked for."""
+    print(f"nicfleet: {sentence}", file=sys.stderr)
+
+
+def refuse(error: Exception, exit_code: int = EXIT_UNUSABLE) -> NoReturn:
     """End with the one sentence that the error is."""
-    print(f"nicfleet: {error}", file=sys.stderr)
-    raise typer.Exit(EXIT_UNUSABLE)
+    say(str(error))
+    raise typer.Exit(exit_code)

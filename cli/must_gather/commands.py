@@ -1,6 +1,5 @@
 """`nicfleet must-gather`: its flags. What it needs is imported when it runs."""
 
-import sys
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -8,7 +7,7 @@ import typer
 
 from cli.help import Command
 from cli.options import CaFile, Context, Insecure, Kubeconfig, ServerName, TokenFileName
-from cli.told import note, refuse
+from cli.told import note, refuse, say
 
 _EXIT_NOTHING: Final = 1
 
@@ -76,15 +75,14 @@ def must_gather(
         context=context,
     )
     try:
-        bundle = gather(options, lambda line: print(f"nicfleet: {line}", file=sys.stderr))
+        bundle = gather(options, say)
     except ConfigurationError as error:
         refuse(error)
     except Nothing as error:
-        print(f"nicfleet: {error}", file=sys.stderr)
-        raise typer.Exit(_EXIT_NOTHING) from None
+        refuse(error, _EXIT_NOTHING)
     print(bundle.path)
     print(f"sha256:{bundle.sha256}")
-    print(f"nicfleet: {bundle.verdict}; look through it before you send it", file=sys.stderr)
+    say(f"{bundle.verdict}; look through it before you send it")
     raise typer.Exit(bundle.exit)
 
 

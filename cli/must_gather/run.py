@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-from cli.access import ToCoordinator
+from cli.access import ToCoordinator, kubeconfig
 from cli.must_gather import markdown, page, summary
 from cli.must_gather.api import Api
 from cli.must_gather.archive import Archive, CannotWrite
@@ -24,7 +24,6 @@ from cli.must_gather.facts import COORDINATOR
 from cli.must_gather.fleet import FleetReader, Unheard, connected
 from cli.must_gather.jobs import why
 from cli.must_gather.scope import NAME
-from cli.plan.run import kubeconfig
 from coordinator.kube.errors import KubeError
 from coordinator.kube.objects import DEPLOYABLE
 from nicfleet.names import DEFAULT_NAMESPACE

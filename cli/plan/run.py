@@ -2,12 +2,12 @@
 
 import asyncio
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from cli.access import ToCoordinator
+from cli.access import ToCoordinator, kubeconfig
 from cli.plan import files, live
 from cli.plan.agents import reports
 from cli.plan.census import Census, OutOfBounds
@@ -25,7 +25,6 @@ from coordinator.objects.render import Renderer
 from coordinator.settings import Settings
 
 PROGRAM: Final = "nicfleet"
-_KUBECONFIG: Final = "~/.kube/config"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +101,6 @@ async def _plan_of(kube: Kube, given: Given, settings: Settings, seen: Seen) -> 
     running, note = await live.pods(kube) if made.concerned.anything else ((), "")
     told = report(made, running, refused)
     return replace(told, notes=(*told.notes, note)) if note else told
-
-
-def kubeconfig(flag: str | None, environment: Mapping[str, str]) -> Path:
-    """As kubectl has it: the flag, KUBECONFIG (several files), the file in the home directory."""
-    return Path(flag or environment.get("KUBECONFIG") or _KUBECONFIG).expanduser()
 
 
 def _outlooks(given: Given, seen: Seen, settings: Settings) -> tuple[Outlook, Outlook]:

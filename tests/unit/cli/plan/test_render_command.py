@@ -8,7 +8,7 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from cli.__main__ import app
-from cli.plan.run import kubeconfig
+from cli.access import kubeconfig
 from coordinator.kube.objects import ref_of
 from nicfleet import names
 from tests import hosts
