@@ -240,9 +240,9 @@ class Kube:
         path = ref.resource.path(ref.namespace, ref.name)
         return await self._transport.call(Call("delete", str(ref), "DELETE", path, body=options))
 
-    async def review(self, resource: Resource, spec: Obj) -> bytes:
+    async def review(self, resource: Resource, spec: Obj | None = None) -> bytes:
         """Ask by a review, for example a TokenReview: it is answered, and nothing is kept."""
-        body = {"apiVersion": resource.api_version, "kind": resource.kind, "spec": spec}
+        body = {"apiVersion": resource.api_version, "kind": resource.kind} | ({"spec": spec} if spec else {})
         return await self._transport.call(Call("ask for", resource.kind, "POST", resource.path(), body=body, asks=True))
 
     async def create_event(self, event: Obj) -> None:

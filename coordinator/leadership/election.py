@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from random import Random
 from typing import Final
@@ -29,6 +30,7 @@ from coordinator.leadership.lease import (
     renewed,
     seen,
 )
+from coordinator.leadership.owner import own_account
 from coordinator.leadership.tenure import BOOT_CLOCK, Clock, Tenure
 
 log = logging.getLogger(__name__)
@@ -59,6 +61,7 @@ class Election:
         self._random = random
         self._clock = clock
         self._times = times
+        self._introduced = False  # the candidate's owner is known
         self._lease: Obj | None = None
         self._sighting: Sighting | None = None
         self._trouble = "the lease has not been looked at yet"
@@ -150,6 +153,9 @@ class Election:
         return self._sighting is not None and self._sighting.record.holder == self._candidate.identity
 
     async def _look(self) -> None:
+        if not self._introduced:
+            self._candidate = replace(self._candidate, owner=await own_account(self._kube, self._ref.namespace))
+            self._introduced = True
         try:
             lease: Obj | None = object_in(await self._kube.get(self._ref), self._ref)
         except NotFound as error:

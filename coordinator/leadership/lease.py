@@ -39,10 +39,14 @@ TIMES: Final = Times(held=10.0, writing=6.0, margin=1.0, renewed_every=2.0, answ
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One process. `identity` is its alone, and begins with the Pod's name; `address` as in the annotation."""
+    """One process. `identity` is its alone, and begins with the Pod's name; `address` as in the annotation.
+
+    `owner` is an ownerReference to the account that it runs as: with that the Lease goes.
+    """
 
     identity: str
     address: str
+    owner: Obj | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,17 @@ class Sighting:
         return self.since + self.record.seconds
 
 
+def owner_of(user: str, uid: str, namespace: str) -> Obj | None:
+    """An ownerReference to the ServiceAccount that this user is.
+
+    None to one of another namespace: it would not be found here, and what has no owner left is removed.
+    """
+    name = user.removeprefix(f"system:serviceaccount:{namespace}:")
+    if name == user or not uid:
+        return None
+    return {"apiVersion": "v1", "kind": "ServiceAccount", "name": name, "uid": uid}
+
+
 def seen(before: Sighting | None, lease: Obj | None, now: float) -> Sighting | None:
     """What is known after a look that found this.
 
@@ -118,7 +133,8 @@ def claimed(lease: Obj | None, namespace: str, candidate: Candidate, now: dateti
         "renewTime": _micro_time(now),
         "leaseTransitions": 0 if before is None else before.transitions + (before.holder != candidate.identity),
     }
-    return _lease({**metadata, "annotations": annotations}, spec)
+    owned = {"ownerReferences": [candidate.owner]} if candidate.owner is not None else {}
+    return _lease({**metadata, "annotations": annotations, **owned}, spec)
 
 
 def renewed(lease: Obj, now: datetime) -> Obj:

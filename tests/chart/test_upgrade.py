@@ -1,7 +1,7 @@
 """From charts of before to this one, and off again: what helm and coordinators leave, on a real API server.
 
 `previous/` has packaged charts of earlier commits of this repository, which name them: the first one, from before there
-was encryption, and the last one for which coordinators made the Lease themselves.
+was encryption, and the last one whose coordinators made a Lease that is nobody's.
 """
 
 from collections.abc import Iterator
@@ -62,6 +62,11 @@ def written(plane: ControlPlane) -> int:
     return sum(each["user"]["username"] == user and each["verb"] == "patch" for each in of_nodes)
 
 
+def lease_uid(plane: ControlPlane) -> str:
+    """Empty without one."""
+    return plane.kubectl("get", "lease", LEASE, IN_NAMESPACE, "--ignore-not-found", "--output=jsonpath={.metadata.uid}")
+
+
 def everything(plane: ControlPlane) -> set[tuple[str, str]]:
     """Kind and name of every object that somebody could delete."""
     kinds = plane.kubectl("api-resources", "--verbs=list,delete", "--output=name").split()
@@ -76,8 +81,10 @@ def test_an_upgrade_from_the_chart_before_keeps_labels_workloads_and_certificate
 ) -> None:
     installer.run("install", "nicfleet", LATEST, IN_NAMESPACE, *WAIT, values={"agent": {"logLevel": "debug"}})
     plane.install(ROOT / "deploy/crds")
+    body = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease"}
+    plane.apply(body | {"metadata": {"name": LEASE, "namespace": NAMESPACE}})  # as that chart's coordinator left it
+    lease = lease_uid(plane)
     with coordinator_and_agent(plane, tmp_path):
-        lease = plane.get("lease", LEASE, IN_NAMESPACE)["metadata"]["uid"]
         before = labels(plane), workloads(plane), secret(plane), authority(plane), deleted(plane), written(plane)
 
         installer.run("upgrade", "nicfleet", CHART, IN_NAMESPACE, "--reset-then-reuse-values", *WAIT)
@@ -86,11 +93,9 @@ def test_an_upgrade_from_the_chart_before_keeps_labels_workloads_and_certificate
         assert after == before
         agent = plane.get("daemonset", "nicfleet-agent", IN_NAMESPACE)["spec"]["template"]["spec"]
         assert {"name": "NICFLEET_LOG_LEVEL", "value": "debug"} in agent["containers"][0]["env"]
-        assert plane.get("lease", LEASE, IN_NAMESPACE)["metadata"]["uid"] == lease
+        assert lease_uid(plane) == lease
     installer.run("uninstall", "nicfleet", IN_NAMESPACE, "--wait")
-    assert plane.get("lease", LEASE, IN_NAMESPACE)["metadata"]["uid"] == lease
-    assert "made by a coordinator of an older chart" in row_of(f"Lease `{LEASE}`")
-    plane.kubectl("delete", "lease", LEASE, IN_NAMESPACE)
+    assert eventually(lambda: lease_uid(plane) == "")
 
 
 def test_an_upgrade_from_the_first_chart_keeps_the_workloads(installer: Helm, plane: ControlPlane) -> None:
@@ -118,7 +123,13 @@ def test_an_uninstall_leaves_what_the_page_says(installer: Helm, plane: ControlP
         made = everything(plane) - before
         assert {("Lease", LEASE), ("Secret", "nicfleet-coordinator-tls"), ("ConfigMap", "nicfleet-ca")} <= made
         assert "data" in plane.get("secret", "nicfleet-coordinator-tls", IN_NAMESPACE)
+        plane.kubectl("delete", "lease", LEASE, IN_NAMESPACE)
+        assert eventually(lambda: lease_uid(plane) != ""), "the coordinator makes it anew"
+        lease = lease_uid(plane)
+        installer.run("upgrade", "nicfleet", CHART, IN_NAMESPACE, *WAIT, values={"agent": {"logLevel": "debug"}})
+        assert lease_uid(plane) == lease
         installer.run("uninstall", "nicfleet", IN_NAMESPACE, "--wait")
+        assert eventually(lambda: lease_uid(plane) == "")
         assert eventually(lambda: plane.kubectl("get", "pods", IN_NAMESPACE, "-o", "name") == "pod/nicfleet-check\n")
         left = everything(plane) - before
 

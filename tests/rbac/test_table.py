@@ -10,7 +10,7 @@ from tests.rbac.rights import Grant
 from tests.rbac.scenario import STEPS
 from tests.rbac.table import EXCEPTION, Row, rows
 
-REVIEWS = ("tokenreviews", "subjectaccessreviews")
+REVIEWS = ("tokenreviews", "subjectaccessreviews", "selfsubjectreviews")
 """Questions: the API server keeps nothing of them."""
 
 NODES = Grant("", "", "nodes", "", "patch")

@@ -17,6 +17,7 @@ from coordinator.leadership.lease import (
     Record,
     Sighting,
     claimed,
+    owner_of,
     released,
     renewed,
     seen,
@@ -72,6 +73,30 @@ def test_what_is_written_is_of_the_lease_that_was_read_and_leaves_what_others_pu
     assert longer["spec"] == taken["spec"] | {"renewTime": "2026-01-02T03:04:07.678901Z"}
     assert (Record.of(free).holder, Record.of(free).address, Record.of(free).transitions) == ("", "", 1)
     assert free["metadata"]["annotations"] == {"note": "by hand"}
+
+
+ACCOUNT = {"apiVersion": "v1", "kind": "ServiceAccount", "name": "a", "uid": "u"}
+
+
+@pytest.mark.parametrize(
+    ("user", "uid", "expected"),
+    [
+        pytest.param("system:serviceaccount:ns:a", "u", ACCOUNT, id="an account"),
+        pytest.param("system:serviceaccount:ns2:a", "u", None, id="of another namespace, where an owner cannot be"),
+        pytest.param("admin", "u", None, id="a person"),
+        pytest.param("system:serviceaccount:ns:a", "", None, id="the server does not tell which of that name"),
+    ],
+)
+def test_who_owns_the_lease(user: str, uid: str, expected: Obj | None) -> None:
+    assert owner_of(user, uid, "ns") == expected
+
+
+def test_who_claims_the_lease_owns_it_and_lets_it_go_as_its_own() -> None:
+    lease = stored(claimed(None, "ns", OTHER, NOW))
+    assert "ownerReferences" not in lease["metadata"]
+    mine = claimed(lease, "ns", replace(ME, owner=ACCOUNT), NOW)
+    for each in (mine, renewed(stored(mine), NOW), released(stored(mine), NOW), claimed(stored(mine), "ns", ME, NOW)):
+        assert each["metadata"]["ownerReferences"] == [ACCOUNT]
 
 
 @pytest.mark.parametrize(
