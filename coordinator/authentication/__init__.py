@@ -2,7 +2,6 @@
 
 claims   what a token says of itself
 rules    what a token and the API server say of it → whom it proves, or why it is refused
-turns    who may ask next, so that no peer has to wait for the questions of another
 answers  each question to the API server once at a time, its answer kept for a while
 reviews  the questions
 gate     all of it, as the gRPC side asks

@@ -14,14 +14,14 @@ from coordinator.authentication.answers import Answers, Until
 from coordinator.authentication.claims import claims_of
 from coordinator.authentication.reviews import may_view, whose
 from coordinator.authentication.rules import Agent, Viewer
-from coordinator.authentication.turns import TooManyWait, Turns
 from coordinator.kube.client import Kube
 from coordinator.kube.errors import KubeError
+from coordinator.turns import TooManyWait, Turns
 from nicfleet.names import TOKEN_AUDIENCE
 from nicfleet.reasons import Finding
 
 PATIENCE: Final = 8.0
-"""Seconds for an answer. The question itself goes on: who comes back finds the answer to it."""
+"""Seconds for an answer. A question that has its turn goes on: who comes back finds the answer to it."""
 
 AGENT_SECONDS: Final = 300.0
 """For so long an agent may come back without a question to the API server."""
@@ -53,8 +53,9 @@ class Gate:
         self._kube = kube
         self._agent_account = agent_account
         self._clock = clock
-        self._agents = Answers[Agent](clock, _turns(), _MOST, _MOST_REFUSED)
-        self._viewers = Answers[Viewer](clock, _turns(), _MOST, _MOST_REFUSED)
+        turns = Turns(_AT_ONCE, _OF_ONE, _WAITING)
+        self._agents = Answers[Agent](clock, turns, _MOST, _MOST_REFUSED)
+        self._viewers = Answers[Viewer](clock, turns, _MOST, _MOST_REFUSED)
 
     @property
     def reachable(self) -> bool:
@@ -63,8 +64,8 @@ class Gate:
 
     async def agent(self, token: str, peer: str) -> Agent | Finding:
         """Which agent shows this token. `peer` is the address from which it does."""
-        if not token:
-            return rules.NO_AGENT_TOKEN
+        if (why_not := rules.unfit_for_agents(token)) is not None:
+            return why_not
         expires = rules.end_of_agents(claims_of(token), self._clock())
         if isinstance(expires, Finding):
             return expires
@@ -72,8 +73,8 @@ class Gate:
 
     async def viewer(self, token: str, peer: str) -> Viewer | Finding:
         """Who shows this token and may read the fleet. `peer` is the address from which he does."""
-        if not token:
-            return rules.NO_VIEWER_TOKEN
+        if (why_not := rules.unfit_for_viewers(token)) is not None:
+            return why_not
         expires = rules.end_of_viewers(claims_of(token), self._clock())
         if isinstance(expires, Finding):
             return expires
@@ -100,10 +101,6 @@ class Gate:
 
     def _refused(self, why: Finding) -> Until[Finding]:
         return Until(why, self._clock() + REFUSED_SECONDS)
-
-
-def _turns() -> Turns:
-    return Turns(_AT_ONCE, _OF_ONE, _WAITING)
 
 
 async def _patiently(question: Awaitable[T]) -> T:

@@ -15,6 +15,10 @@ from nicfleet.reasons import Finding, Reason
 
 _CLAIM: Final = "authentication.kubernetes.io/"
 _LONGEST_ERROR: Final = 300
+_LONGEST_OF_AGENTS: Final = 4 << 10
+"""Characters. A pod's has 1.2 KiB, and 2.5 with the longest names and an RSA key of 4096 bits."""
+_LONGEST_OF_VIEWERS: Final = 12 << 10
+"""That of an identity provider names a person's groups, of 200 of them in 11 KiB. More fits into no call, either."""
 
 MOUNT_TOKEN: Final = f"mount a projected token for audience {TOKEN_AUDIENCE} and name it in --token-file"
 SHOW_TOKEN: Final = (
@@ -62,6 +66,16 @@ class Viewer:
 
     name: str
     expires: float | None
+
+
+def unfit_for_agents(token: str) -> Finding | None:
+    """Why nobody is asked about this token."""
+    return _too_long(token, _LONGEST_OF_AGENTS, MOUNT_TOKEN) if token else NO_AGENT_TOKEN
+
+
+def unfit_for_viewers(token: str) -> Finding | None:
+    """Likewise of a viewer."""
+    return _too_long(token, _LONGEST_OF_VIEWERS, SHOW_TOKEN) if token else NO_VIEWER_TOKEN
 
 
 def end_of_agents(claims: Claims | None, now: float) -> float | Finding:
@@ -130,6 +144,12 @@ def forbidden(user: User) -> Finding:
 
 NO_AGENT_TOKEN: Final = Finding(Reason.IdentityUnproven, f"the agent shows no token: {MOUNT_TOKEN}")
 NO_VIEWER_TOKEN: Final = Finding(Reason.IdentityUnproven, f"reading the fleet needs a token: {SHOW_TOKEN}")
+
+
+def _too_long(token: str, longest: int, fix: str) -> Finding | None:
+    return (
+        _unproven(f"the token has {len(token)} bytes, {longest} are allowed: {fix}") if len(token) > longest else None
+    )
 
 
 def _unproven(message: str) -> Finding:

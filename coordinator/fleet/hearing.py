@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final
 
-from coordinator.authentication.turns import TooManyWait, Turns
+from coordinator.turns import TooManyWait, Turns
 
 _AT_ONCE: Final = 8
 """So much is in memory of them at once, in messages."""

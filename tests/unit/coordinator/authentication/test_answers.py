@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from coordinator.authentication.answers import Answers, Until
-from coordinator.authentication.turns import TooManyWait, Turns
+from coordinator.turns import TooManyWait, Turns
 from nicfleet.reasons import Finding, Reason
 
 PEER = "10.0.0.1"
@@ -103,7 +103,7 @@ async def test_an_error_reaches_all_and_is_not_kept() -> None:
     assert await answers.get(b"a", PEER, server.ask) == 2
 
 
-async def test_a_question_goes_on_when_nobody_waits_any_longer() -> None:
+async def test_a_question_that_is_asked_goes_on_when_nobody_waits_any_longer() -> None:
     server = Server()
     answers = server.answers()
     with pytest.raises(TimeoutError):
@@ -112,3 +112,21 @@ async def test_a_question_goes_on_when_nobody_waits_any_longer() -> None:
     again = asyncio.create_task(answers.get(b"a", PEER, server.ask))
     server.open.set()
     assert await again == 1
+
+
+async def test_a_question_that_nobody_waits_for_any_longer_is_not_asked() -> None:
+    server = Server()
+    answers = server.answers(at_once=1, most=1)
+    first = asyncio.create_task(answers.get(b"first", PEER, server.ask))
+    leaving = [asyncio.create_task(answers.get(b"a", PEER, server.ask)) for _ in range(2)]
+    await asyncio.sleep(0)
+    leaving[0].cancel()
+    await asyncio.wait(leaving[:1])
+    with pytest.raises(TooManyWait):  # the other one waits still
+        await answers.get(b"b", PEER, server.ask)
+    leaving[1].cancel()
+    await asyncio.wait(leaving)
+    again = asyncio.create_task(answers.get(b"b", PEER, server.ask))  # in the place that is free now
+    await asyncio.sleep(0.01)
+    server.open.set()
+    assert (await first, await again) == (1, 2)

@@ -1,6 +1,6 @@
 """Whom a reviewed token proves, and why it does not."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import pytest
@@ -15,6 +15,8 @@ from coordinator.authentication.rules import (
     end_of_viewers,
     forbidden,
     objection,
+    unfit_for_agents,
+    unfit_for_viewers,
     unknown_viewer,
 )
 from nicfleet.reasons import Finding, Reason
@@ -38,6 +40,24 @@ GOOD = Reviewed(user(), ("nicfleet-coordinator",))
 
 def test_an_agent_is_proved() -> None:
     assert agent_of(GOOD, ACCOUNT, ENDS) == AGENT
+
+
+@pytest.mark.parametrize(
+    ("unfit", "longest", "fix"),
+    [
+        pytest.param(unfit_for_agents, 4096, "mount a projected token", id="agent"),
+        pytest.param(unfit_for_viewers, 12288, "kubectl create token", id="viewer"),
+    ],
+)
+def test_nobody_is_asked_about_a_token_that_is_longer_than_any(
+    unfit: Callable[[str], Finding | None], longest: int, fix: str
+) -> None:
+    assert unfit("t" * longest) is None
+    found = unfit("t" * (longest + 1))
+    assert found is not None
+    assert found.reason is Reason.IdentityUnproven
+    assert f"has {longest + 1} bytes, {longest} are allowed" in found.message
+    assert fix in found.message
 
 
 @pytest.mark.parametrize(

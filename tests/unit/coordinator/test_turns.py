@@ -1,11 +1,12 @@
 """Turns: few at once, peers one after the other, and not endlessly many wait."""
 
 import asyncio
+import sys
 from collections.abc import Iterable
 
 import pytest
 
-from coordinator.authentication.turns import TooManyWait, Turns
+from coordinator.turns import TooManyWait, Turns
 
 
 class Queue:
@@ -112,3 +113,51 @@ async def test_who_gives_up_in_the_moment_of_his_turn_passes_it_on() -> None:
     await queue.end("a")
     assert called.cancelled()
     assert queue.having == ["c"]
+
+
+async def test_the_longest_line_is_known_through_all_that_comes_and_goes() -> None:
+    queue = Queue(at_once=1, of_one=1, most=6)
+    _, *waiting = await queue.want("xaaabbc")
+    waiting[0].cancel()
+    waiting[1].cancel()
+    await _settle()
+    await queue.want("cc")  # a: 1, b: 2, c: 3
+    with pytest.raises(TooManyWait):
+        async with queue.turns.turn("b"):
+            pass
+    await queue.want("d")
+    for _ in range(7):
+        await queue.end(queue.having[0])
+    assert queue.had == ["x", "a", "b", "c", "d", "b", "c"]
+
+
+async def test_a_call_that_finds_no_room_costs_no_more_when_more_wait() -> None:
+    """Else whoever has many addresses keeps the coordinator busy with telling him so."""
+    costs = []
+    for lines in (10, 1000):
+        queue = Queue(at_once=1, of_one=1, most=lines)
+        tasks = await queue.want(map(str, range(lines + 1)))
+        costs.append(await _steps(queue.turns))
+        for task in tasks:
+            task.cancel()
+        await _settle()
+    assert costs[1] == costs[0]
+
+
+async def _steps(turns: Turns) -> int:
+    """Functions called for one who is told that there is no room."""
+    steps = 0
+
+    def step(*_: object) -> None:
+        nonlocal steps
+        steps += 1
+
+    sys.setprofile(step)
+    try:
+        async with turns.turn("one-more"):
+            pass
+    except TooManyWait:
+        return steps
+    finally:
+        sys.setprofile(None)
+    raise AssertionError("there was room")
