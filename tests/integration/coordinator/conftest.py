@@ -32,9 +32,12 @@ def kubeconfig(installed: ControlPlane) -> Path:
     return installed.service_account_kubeconfig(names.DEFAULT_NAMESPACE, "nicfleet-coordinator")
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def policy(installed: ControlPlane) -> dict[str, Any]:
-    """A policy that owns the tests' objects; without it the garbage collector would take them."""
+    """A policy that owns the tests' objects; without it the garbage collector would take them.
+
+    Not of the package: files of tests that want no policy delete it.
+    """
     body = {
         "apiVersion": "mellanox.com/v1alpha1",
         "kind": "NicClusterPolicy",

@@ -112,6 +112,8 @@ def webhook(installed: ControlPlane, kubeconfig: Path, certificates: Path) -> It
 @pytest.fixture
 def api(installed: ControlPlane, webhook: Running, certificates: Path) -> Iterator[ControlPlane]:
     """The API server with our webhook, without an object of ours before and after."""
+    clear(installed)
+    eventually(lambda: not webhook.policies())
     with asked(installed, webhook.port, certificates):
         yield installed
     clear(installed)

@@ -3,6 +3,7 @@
 import os
 import signal
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -44,23 +45,31 @@ def test_it_is_taken_down_although_its_logs_cannot_be_kept(tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_whatever_ends_a_run_interrupts_it_and_does_not_disturb_what_takes_it_down(number: signal.Signals) -> None:
-    before = signal.getsignal(number)
+@pytest.fixture
+def heeded(request: pytest.FixtureRequest) -> Iterator[signal.Signals]:
+    """A signal that this process does not ignore, even where whoever started it made it so: nohup, a shell's `&`."""
+    number: signal.Signals = request.param
+    before = signal.signal(number, signal.SIG_DFL)
+    yield number
+    signal.signal(number, before)
+
+
+@pytest.mark.parametrize("heeded", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], indirect=True)
+def test_whatever_ends_a_run_interrupts_it_and_does_not_disturb_what_takes_it_down(heeded: signal.Signals) -> None:
     went_on = []
 
     def run() -> None:
         try:
-            signal.raise_signal(number)
+            signal.raise_signal(heeded)
         finally:
             with stopping.undisturbed():
-                signal.raise_signal(number)
-                went_on.append(number)
+                signal.raise_signal(heeded)
+                went_on.append(heeded)
 
-    with pytest.raises(KeyboardInterrupt, match=number.name), stopping.in_order():
+    with pytest.raises(KeyboardInterrupt, match=heeded.name), stopping.in_order():
         run()
-    assert went_on == [number]
-    assert signal.getsignal(number) is before
+    assert went_on == [heeded]
+    assert signal.getsignal(heeded) is signal.SIG_DFL
 
 
 def test_all_temporary_files_go_with_the_run_and_with_the_next_one_those_of_a_killed_one(tmp_path: Path) -> None:
