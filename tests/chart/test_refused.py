@@ -89,6 +89,59 @@ def of_operator(**values: Any) -> dict[str, Any]:
         pytest.param(of_operator(env=[{"name": "A", "value": 1}]), "/operator/env/0/value", "string", id="a-number"),
         pytest.param(of_operator(env=[{"name": "A", "val": "1"}]), "/operator/env/0", "'val'", id="misspelt-variable"),
         pytest.param(of_operator(podLabels={"a": "b c"}), "/operator/podLabels/a", "pattern", id="no-label"),
+        pytest.param(
+            of_operator(podLabels={"a b": "c"}), "/operator/podLabels", "'a b' not allowed", id="no-key-of-a-label"
+        ),
+        pytest.param(
+            of_operator(podAnnotations={"a b": "c"}),
+            "/operator/podAnnotations",
+            "'a b' not allowed",
+            id="no-key-of-an-annotation",
+        ),
+        pytest.param(
+            {"agent": {"nodeSelector": {"/a": "b"}}}, "/agent/nodeSelector", "'/a' not allowed", id="no-prefix-of-a-key"
+        ),
+        pytest.param(of_operator(priorityClassName="a..b"), "/operator/priorityClassName", "pattern", id="no-class"),
+        pytest.param({"agent": {"maxUnavailable": "101%"}}, "/agent/maxUnavailable", "pattern", id="more-than-all"),
+        pytest.param(
+            {"networkPolicy": {"agentCIDRs": ["10.0.0.0/33"]}},
+            "/networkPolicy/agentCIDRs/0",
+            "pattern",
+            id="no-network",
+        ),
+        pytest.param(
+            {"networkPolicy": {"metricsFrom": [{}]}}, "/networkPolicy/metricsFrom/0", "minProperties", id="nobody"
+        ),
+        pytest.param(
+            of_operator(env=[{"name": "A", "value": "1", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]),
+            "/operator/env/0/value",
+            "maxLength",
+            id="two-values",
+        ),
+        pytest.param(
+            of_operator(env=[{"name": "A", "valueFrom": {}}]), "/operator/env/0/valueFrom", "minProperties", id="none"
+        ),
+        pytest.param(
+            of_operator(resources={"limits": {"foo": 1}}), "/operator/resources/limits", "'foo'", id="no-resource"
+        ),
+        pytest.param(
+            {"agent": {"tolerations": [{"key": "a", "operator": "Exists", "value": "b"}]}},
+            "/agent/tolerations/0/value",
+            "maxLength",
+            id="a-value-that-nobody-asks-for",
+        ),
+        pytest.param(
+            {"agent": {"tolerations": [{"value": "b"}]}}, "/agent/tolerations/0", "'key'", id="a-value-of-nothing"
+        ),
+        pytest.param(
+            {"agent": {"tolerations": [{"operator": "Exists", "effect": "NoSchedule", "tolerationSeconds": 3}]}},
+            "/agent/tolerations/0/effect",
+            "value must be 'NoExecute'",
+            id="seconds-of-what-does-not-evict",
+        ),
+        pytest.param(
+            of_operator(affinity={"nodes": {}}), "/operator/affinity", "'nodes' not allowed", id="no-affinity"
+        ),
         pytest.param({"ofedDriver": {"repositry": "x"}}, "/ofedDriver", "'repositry' not allowed", id="old-section"),
         pytest.param(
             {"secondaryNetwork": {"multus": {"imagePullSecret": "x"}}},
@@ -158,6 +211,33 @@ def test_a_wrong_value_is_refused_with_its_path(helm: Helm, values: dict[str, An
             of_operator(env=[{"name": "A", "value": "x"}] * 2),
             "operator.env has A, which this chart sets itself, or has it twice: leave it out",
             id="a-variable-twice",
+        ),
+        pytest.param(
+            of_operator(env=[{"name": "NICFLEET_INSECURE", "value": "true"}]),
+            "operator.env has NICFLEET_INSECURE, which this chart sets as its other values say: leave it out",
+            id="no-identity-any-more",
+        ),
+        pytest.param(
+            of_operator(env=[{"name": "CNI_BIN_DIR", "value": "/opt"}]),
+            "operator.env has CNI_BIN_DIR, which this chart sets as its other values say: leave it out",
+            id="a-directory-that-agents-do-not-hear-of",
+        ),
+        pytest.param(
+            of_operator(resources={"limits": {"memory": "100Mi"}}),
+            "operator.resources.limits.memory is 100Mi: give no less than operator.resources.requests.memory, 160Mi, "
+            "or lower that as well",
+            id="less-than-is-asked-for",
+        ),
+        pytest.param(
+            {"agent": {"resources": {"limits": {"cpu": 0.0099}}}},
+            "agent.resources.limits.cpu is 0.0099: give no less than agent.resources.requests.cpu, 10m, or lower that "
+            "as well",
+            id="less-in-another-unit",
+        ),
+        pytest.param(
+            {"networkPolicy": {"agentCIDRs": ["192.0.2.0/25", "10.0.0.5/8"]}},
+            "networkPolicy.agentCIDRs has 10.0.0.5/8, where no network of that length begins: give its first address",
+            id="an-address-within-a-network",
         ),
     ],
 )

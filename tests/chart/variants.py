@@ -174,8 +174,11 @@ VARIANTS: Final[dict[str, dict[str, Any]]] = {
     "no-network-policy": {"networkPolicy": {"enabled": False}},
     "tight-network-policy": {
         "networkPolicy": {
-            "agentCIDRs": ["192.0.2.0/24", "2001:db8::/64"],
-            "metricsFrom": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}],
+            "agentCIDRs": ["192.0.2.0/24", "0.0.0.0/0", "198.51.100.255/32", "2001:db8::/64", "::/0", "::1/128"],
+            "metricsFrom": [
+                {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}},
+                {"ipBlock": {"cidr": "192.0.2.0/24"}},
+            ],
         }
     },
     "plaintext": {"tls": {"enabled": False}},
@@ -188,6 +191,23 @@ VARIANTS: Final[dict[str, dict[str, Any]]] = {
     "no-init-container": {"operator": {"ofedDriver": {"initContainer": {"enable": False}}}},
     "air-gapped": {"imageRegistry": "registry.example.com:5000/mirror", "imagePullSecrets": ["mirror"]},
     "own-names": {"operator": {"fullnameOverride": "nics", "nameOverride": "other"}},
+    "extremes": {
+        "operator": {
+            "podDisruptionBudget": {"maxUnavailable": "100%"},
+            "resources": {"requests": {"cpu": 0.05}, "limits": {"cpu": "50m", "memory": 167772160}},
+            "env": [{"name": "A", "value": "", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}],
+            "podAnnotations": {"Example.com/A_b.c": "any text"},
+            "podLabels": {f"example.com/{'a' * 63}": "b" * 63},
+        },
+        "agent": {
+            "maxUnavailable": "100%",
+            "resources": {"limits": {"cpu": "10000u", "memory": "65536Ki", "ephemeral-storage": "1e9"}},
+            "tolerations": [
+                {"operator": "Exists", "value": "", "effect": "NoExecute", "tolerationSeconds": 3},
+                {"key": "example.com/a", "value": "b"},
+            ],
+        },
+    },
     "placement": {
         "operator": {
             "tolerations": [{"key": "example.com/infra", "operator": "Exists"}],

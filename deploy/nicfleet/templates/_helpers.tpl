@@ -74,6 +74,16 @@ nvidia.com/ofed-driver-upgrade-drain.skip: "true"
 {{- include "nicfleet.image" (dict "root" . "repository" $repository "image" .Values.agent.image "tag" $tag) -}}
 {{- end -}}
 
+{{/* A quantity, such as 160Mi, as a number. */}}
+{{- define "nicfleet.amount" -}}
+{{- $units := dict "" 1 "n" 1e-9 "u" 1e-6 "m" 1e-3 "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "P" 1e15 "E" 1e18 -}}
+{{- range $power, $unit := list "Ki" "Mi" "Gi" "Ti" "Pi" "Ei" -}}
+{{- $_ := set $units $unit (printf "0x1p%d" (mul 10 (add1 $power)) | float64) -}}
+{{- end -}}
+{{- $unit := toString . | regexFind "[a-zA-Z]+$" -}}
+{{- toString . | trimSuffix $unit | float64 | mulf (get $units $unit) -}}
+{{- end -}}
+
 {{/* imagePullSecrets of a pod. */}}
 {{- define "nicfleet.pullSecrets" -}}
 {{- with .Values.operator.imagePullSecrets | default .Values.imagePullSecrets }}
