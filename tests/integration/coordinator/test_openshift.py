@@ -15,7 +15,7 @@ from coordinator.objects.desired import desired
 from coordinator.objects.index import ObjectIndex
 from coordinator.objects.outcome import Action
 from coordinator.objects.render import Renderer
-from coordinator.openshift import OpenShiftFacts, cni_bin_dir, is_openshift
+from coordinator.openshift import OpenShiftFacts, is_openshift
 from coordinator.policy import NicClusterPolicy
 from coordinator.states.cluster import Cluster, NodePool, OpenShift
 from nicfleet import names
@@ -106,13 +106,10 @@ async def test_any_other_kubernetes(installed: ControlPlane, kube: Kube) -> None
     async with running(found.run()):
         await eventually(found.detected.is_set)
     assert found.read() is None
-    assert cni_bin_dir(None, found.read()) == "/opt/cni/bin"
 
 
 async def test_openshift_without_a_proxy_and_toolkit(facts: OpenShiftFacts) -> None:
     await eventually(lambda: facts.read() == OpenShift(proxy={}, trusted_ca=False, toolkits={}))
-    assert cni_bin_dir(None, facts.read()) == "/var/lib/cni/bin"
-    assert cni_bin_dir("/own", facts.read()) == "/own"
 
 
 async def test_proxy_and_toolkit_are_followed(openshift: ControlPlane, facts: OpenShiftFacts, heard: list[str]) -> None:
