@@ -94,18 +94,18 @@ imagePullSecrets:
 {{- end }}
 {{- end -}}
 
-{{/* Where the coordinator's pods, and those of hooks, may be. */}}
+{{/* Where the coordinator's pods, and those of hooks, may be. Of: root, affinity. */}}
 {{- define "nicfleet.placement" -}}
-{{- with .Values.operator.priorityClassName }}
+{{- with .root.Values.operator.priorityClassName }}
 priorityClassName: {{ . | quote }}
 {{- end }}
-{{- with .Values.operator.nodeSelector }}
+{{- with .root.Values.operator.nodeSelector }}
 nodeSelector: {{ toYaml . | nindent 2 }}
 {{- end }}
-{{- with .Values.operator.tolerations }}
+{{- with .root.Values.operator.tolerations }}
 tolerations: {{ toYaml . | nindent 2 }}
 {{- end }}
-{{- with .Values.operator.affinity }}
+{{- with .affinity }}
 affinity: {{ toYaml . | nindent 2 }}
 {{- end }}
 {{- end -}}
