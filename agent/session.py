@@ -10,10 +10,15 @@ import grpc
 
 from agent.latest import Latest
 from agent.outbox import Identity, Outbox, hello
-from nicfleet.transport import ANSWER_SECONDS
+from nicfleet.transport import ANSWER_SECONDS, LEADER_METADATA
 from nicfleet.v1 import fleet_pb2
 
 _DEFAULT_HEARTBEAT_SECONDS: Final = 10
+_UNIDENTIFIED: Final = {
+    grpc.StatusCode.UNAUTHENTICATED: "IDENTITY_UNPROVEN",
+    grpc.StatusCode.PERMISSION_DENIED: "IDENTITY_FOREIGN",
+}
+"""Status of a greeting → the RefusalReason. Who has not proved his identity hears no message."""
 _HEARTBEAT: Final = fleet_pb2.ReportRequest(heartbeat=fleet_pb2.Heartbeat())
 
 
@@ -50,8 +55,11 @@ async def hold(
     follow. Raises SessionEnded or one of its kinds, and grpc.RpcError.
     """
     greeted = await latest.newer_than(0)
-    await _send(call, hello(identity, greeted))
-    welcome = await _welcome(call)
+    try:
+        await _send(call, hello(identity, greeted))
+        welcome = await _welcome(call)
+    except grpc.aio.AioRpcError as error:
+        raise _meaning(error) from error
     welcomed(welcome)
     outbox = Outbox(greeted, welcome.missing)
     pause = welcome.heartbeat_seconds or _DEFAULT_HEARTBEAT_SECONDS
@@ -101,6 +109,15 @@ async def _welcome(call: Any) -> fleet_pb2.Welcome:
         raise SessionEnded("the greeting was not answered with a welcome")
     welcome: fleet_pb2.Welcome = answer.welcome
     return welcome
+
+
+def _meaning(error: grpc.aio.AioRpcError) -> Exception:
+    """Of a greeting that was answered by a status, perhaps that of the network."""
+    for key, leader in error.trailing_metadata() or ():
+        if key == LEADER_METADATA:
+            return NotLeader(str(leader))
+    reason = _UNIDENTIFIED.get(error.code())
+    return Refused(reason, error.details() or "") if reason else error
 
 
 def _raise_if_last(answer: Any) -> None:

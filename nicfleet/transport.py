@@ -12,6 +12,9 @@ ANSWER_SECONDS: Final = 10.0
 GREETING_SECONDS: Final = 9.0
 """So long after the call began the coordinator has answered, whatever it had to wait for."""
 
+LEADER_METADATA: Final = "nicfleet-leader"
+"""Key of the trailing metadata in which a coordinator that does not lead has the leader's HOST:PORT."""
+
 MESSAGE_BYTES: Final = 4 << 20
 """Largest message sent or taken. An inventory of 16 PFs with 64 VFs each is 0.3 MB."""
 

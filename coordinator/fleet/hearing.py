@@ -17,6 +17,8 @@ _OF_ONE: Final = 4
 _WAITING: Final = 20_000
 _SECONDS: Final = 1.0
 """A client says its first word in the same breath as it calls."""
+_PATIENCE: Final = 3.0
+"""Seconds for the turn and the word, so that nobody's call lasts for as long as the line of those at his address."""
 
 
 class Hearing:
@@ -25,13 +27,26 @@ class Hearing:
     def __init__(self) -> None:
         self._turns = Turns(_AT_ONCE, _OF_ONE, _WAITING)
 
-    async def hear_out(self, read: Callable[[], Awaitable[object]], peer: str) -> bytes | None:
-        """The first message of somebody at this address; None if it does not come.
+    async def hear(self, read: Callable[[], Awaitable[object]], peer: str) -> bytes | None:
+        """The first message of somebody at this address; None if it does not come. Raises TooManyWait.
 
         `read` is that of gRPC's context: its iterator of messages keeps the last one for as long as the call lasts.
         """
-        with suppress(TimeoutError, TooManyWait):
-            async with self._turns.turn(peer), asyncio.timeout(_SECONDS):
-                message = await read()
-                return message if isinstance(message, bytes) else None
-        return None
+        try:
+            async with asyncio.timeout(_PATIENCE), self._turns.turn(peer):
+                return await _first(read)
+        except TimeoutError:
+            raise TooManyWait from None
+
+    async def hear_out(self, read: Callable[[], Awaitable[object]], peer: str) -> None:
+        """Likewise, of one who is sent away whatever he says."""
+        with suppress(TooManyWait):
+            await self.hear(read, peer)
+
+
+async def _first(read: Callable[[], Awaitable[object]]) -> bytes | None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_SECONDS):
+            message = await read()
+            return message if isinstance(message, bytes) else None
+    return None

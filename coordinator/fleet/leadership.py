@@ -1,4 +1,4 @@
-"""What the gRPC side of a coordinator that does not lead tells viewers: it knows no fleet, and says who does."""
+"""What the gRPC side of a coordinator that does not lead tells whoever calls: it knows no fleet, and says who does."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from typing import Any, Final, Never, NoReturn, Protocol, TypeAlias
@@ -6,9 +6,7 @@ from typing import Any, Final, Never, NoReturn, Protocol, TypeAlias
 import grpc
 
 from coordinator.fleet.methods import service_of
-
-LEADER_METADATA: Final = "nicfleet-leader"
-"""Key of the trailing metadata that has the leader's HOST:PORT."""
+from nicfleet.transport import LEADER_METADATA
 
 _Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 
@@ -44,6 +42,12 @@ ALONE: Final[Leadership] = _Alone()
 """There is no other coordinator."""
 
 
+def who_leads(leader: str, address: str) -> str:
+    """What whoever calls a coordinator on standby is told."""
+    who = f"{leader} at {address} leads: ask that one" if address else "no leader is known: ask again soon"
+    return f"this coordinator is on standby, and {who}"
+
+
 class OnlyTheLeader(grpc.aio.ServerInterceptor):
     """Sends calls of these services (full names) away while another coordinator leads."""
 
@@ -70,10 +74,6 @@ class OnlyTheLeader(grpc.aio.ServerInterceptor):
         yield
 
     async def _refuse(self, request: object, context: _Context) -> NoReturn:
-        leader, address = self._leadership.leader, self._leadership.address
-        who = f"{leader} at {address} leads: ask that one" if address else "no leader is known: ask again soon"
-        await context.abort(
-            grpc.StatusCode.UNAVAILABLE,
-            f"this coordinator is on standby, and {who}",
-            ((LEADER_METADATA, address),) if address else (),
-        )
+        address = self._leadership.address
+        told = who_leads(self._leadership.leader, address)
+        await context.abort(grpc.StatusCode.UNAVAILABLE, told, ((LEADER_METADATA, address),) if address else ())

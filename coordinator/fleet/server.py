@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC
-from typing import Any, Final, NoReturn, Self, TypeAlias
+from typing import Any, Final, NoReturn, TypeAlias
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -19,9 +19,10 @@ from coordinator.authentication.gate import Gate, Unchecked
 from coordinator.authentication.rules import Agent, objection
 from coordinator.fleet import bounds
 from coordinator.fleet.fleet import Fleet
+from coordinator.fleet.health_guard import HealthGuard
 from coordinator.fleet.hearing import Hearing
 from coordinator.fleet.identity import Identity
-from coordinator.fleet.leadership import ALONE, Leadership, OnlyTheLeader
+from coordinator.fleet.leadership import ALONE, Leadership, OnlyTheLeader, who_leads
 from coordinator.fleet.refusals import Refusals, host_of
 from coordinator.fleet.sessions import HEARTBEAT_SECONDS, SILENT_SECONDS, Session, Sessions
 from coordinator.fleet.term import Due, Term
@@ -30,7 +31,7 @@ from coordinator.fleet.views import FleetView
 from nicfleet.introspection import REFLECTION, Health, add_introspection
 from nicfleet.inventory import NodeName
 from nicfleet.reasons import Finding, Reason
-from nicfleet.transport import GREETING_SECONDS, SERVER_OPTIONS
+from nicfleet.transport import GREETING_SECONDS, LEADER_METADATA, SERVER_OPTIONS
 from nicfleet.v1 import fleet_pb2, view_pb2, view_pb2_grpc
 
 log = logging.getLogger(__name__)
@@ -45,6 +46,10 @@ _OPTIONS: Final = {
     "grpc.http2.bdp_probe": 0,
     # For TLS and the first words of HTTP/2; gRPC's own two minutes are long for who only holds a connection.
     "grpc.server_handshake_timeout_ms": 10_000,
+    # Calls of one connection at a time. An agent has two, while it renews its stream.
+    "grpc.max_concurrent_streams": 16,
+    # A person's token may be longer than what gRPC takes by itself, 8 KiB.
+    "grpc.max_metadata_size": 16 << 10,
 }
 _Context: TypeAlias = grpc.aio.ServicerContext[fleet_pb2.ReportRequest, fleet_pb2.ReportResponse]
 _FLEET: Final = fleet_pb2.DESCRIPTOR.services_by_name["Fleet"].full_name
@@ -60,23 +65,22 @@ class _Refusal(Exception):
 
     def __init__(self, reason: fleet_pb2.RefusalReason.ValueType, message: str) -> None:
         super().__init__(message)
-        self.finding, self.code = _MEANING.get(reason, (Reason.MalformedReport, grpc.StatusCode.OK))
+        taken = reason == fleet_pb2.REFUSAL_REASON_NODE_TAKEN
+        self.finding = Finding(Reason.DuplicateAgent if taken else Reason.MalformedReport, message)
         self.response = fleet_pb2.ReportResponse(refused=fleet_pb2.Refused(reason=reason, message=message))
 
-    @classmethod
-    def of(cls, finding: Finding) -> Self:
-        """Of an identity."""
+
+class _Stranger(Exception):
+    """The call ends: it has not proved to be of an agent of its node.
+
+    It ends with a status and no message. A peer need not take messages, and each that it does not take holds the call.
+    """
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(finding.message)
+        self.finding = finding
         unproven = finding.reason is Reason.IdentityUnproven
-        reason = fleet_pb2.REFUSAL_REASON_IDENTITY_UNPROVEN if unproven else fleet_pb2.REFUSAL_REASON_IDENTITY_FOREIGN
-        return cls(reason, finding.message)
-
-
-_MEANING: Final = {
-    fleet_pb2.REFUSAL_REASON_NODE_TAKEN: (Reason.DuplicateAgent, grpc.StatusCode.OK),
-    fleet_pb2.REFUSAL_REASON_IDENTITY_UNPROVEN: (Reason.IdentityUnproven, grpc.StatusCode.UNAUTHENTICATED),
-    fleet_pb2.REFUSAL_REASON_IDENTITY_FOREIGN: (Reason.IdentityForeign, grpc.StatusCode.PERMISSION_DENIED),
-}
-"""The reason in the log and the status of the call, where they are not those of a malformed message."""
+        self.code = grpc.StatusCode.UNAUTHENTICATED if unproven else grpc.StatusCode.PERMISSION_DENIED
 
 
 class _Expired(Exception):
@@ -112,11 +116,13 @@ async def serve(
     Without a gate everybody may speak for any node and read everything. With one, whoever calls from the own loopback
     may read, if that is trusted. Raises CannotListen.
     """
-    guards: list[grpc.aio.ServerInterceptor] = [OnlyTheLeader(leadership, (_VIEW,))]
+    hearing = Hearing()
+    guards: list[grpc.aio.ServerInterceptor] = [HealthGuard(hearing), OnlyTheLeader(leadership, (_VIEW,))]
     if gate is not None:
-        guards.insert(0, ViewGuard(gate, refusals, (_VIEW, REFLECTION), trust_loopback=trust_loopback))
+        views = (_VIEW, REFLECTION)
+        guards.insert(0, ViewGuard(gate, refusals, hearing, views, trust_loopback=trust_loopback))
     server = grpc.aio.server(options=tuple(_OPTIONS.items()), interceptors=guards)
-    server.add_generic_rpc_handlers([FleetService(fleet, refusals, gate, leadership).handler()])
+    server.add_generic_rpc_handlers([FleetService(fleet, refusals, hearing, gate, leadership).handler()])
     view_pb2_grpc.add_FleetViewServicer_to_server(view, server)
     health = await add_introspection(server, (_FLEET, _VIEW))
     try:
@@ -136,13 +142,15 @@ def _listen(server: grpc.aio.Server, address: str, credentials: grpc.ServerCrede
 class FleetService:
     """Fleet.Report: what agents say, checked and put into the fleet."""
 
-    def __init__(self, fleet: Fleet, refusals: Refusals, gate: Gate | None, leadership: Leadership) -> None:
+    def __init__(
+        self, fleet: Fleet, refusals: Refusals, hearing: Hearing, gate: Gate | None, leadership: Leadership
+    ) -> None:
         self._fleet = fleet
         self._sessions = Sessions()
         self._refusals = refusals
         self._gate = gate
         self._leadership = leadership
-        self._hearing = Hearing()
+        self._hearing = hearing
 
     def handler(self) -> grpc.GenericRpcHandler:
         """For gRPC. Unlike the stubs' it leaves messages as bytes: whose they are is known before they are read."""
@@ -158,7 +166,6 @@ class FleetService:
             async with asyncio.timeout(GREETING_SECONDS) as deadline:
                 if (leader := await self._leadership.elsewhere()) is not None:
                     await self._send_away(leader, context)
-                    return
                 agent = await self._prove(context)
                 hello = _hello(await anext(messages, b""))
                 session = Session(_identity(hello), context.write, deadline)
@@ -168,6 +175,9 @@ class FleetService:
                     await self._converse(session, agent, hello.manifest, messages)
                 finally:
                     self._leave(session)
+        except _Stranger as stranger:
+            self._tell(session, agent, context, stranger.finding)
+            await context.abort(stranger.code, str(stranger))
         except _Refusal as refusal:
             await self._refuse(session, agent, context, refusal)
         except DecodeError:
@@ -179,9 +189,10 @@ class FleetService:
         except TimeoutError:
             await _give_up(session, context)
 
-    async def _send_away(self, leader: str, context: _Context) -> None:
+    async def _send_away(self, leader: str, context: _Context) -> NoReturn:
         await self._hearing.hear_out(context.read, host_of(context.peer()))
-        await context.write(fleet_pb2.ReportResponse(not_leader=fleet_pb2.NotLeader(address=leader)))
+        told = who_leads(self._leadership.leader, leader)
+        await context.abort(grpc.StatusCode.UNAVAILABLE, told, ((LEADER_METADATA, leader),))
 
     async def _prove(self, context: _Context) -> Agent | None:
         """Which agent calls, by its token; None where nobody has to prove anything."""
@@ -197,7 +208,7 @@ class FleetService:
             await context.abort(grpc.StatusCode.UNAVAILABLE, str(error))
         if isinstance(agent, Finding):
             await self._hearing.hear_out(context.read, peer)
-            raise _Refusal.of(agent)
+            raise _Stranger(agent)
         return agent
 
     def _require(self, agent: Agent | None, session: Session) -> None:
@@ -207,7 +218,7 @@ class FleetService:
         snapshot = self._fleet.snapshot(session.identity.node)
         uid = snapshot.node.uid if snapshot is not None and snapshot.node is not None else ""
         if (why_not := objection(agent, session.identity.node, uid)) is not None:
-            raise _Refusal.of(why_not)
+            raise _Stranger(why_not)
 
     async def _admit(self, session: Session) -> None:
         if not await self._sessions.admit(session):
@@ -279,13 +290,13 @@ class FleetService:
             _log(session, logging.INFO, "agent disconnected")
 
     async def _refuse(self, session: Session | None, agent: Agent | None, context: _Context, refusal: _Refusal) -> None:
-        peer = host_of(context.peer())
-        if self._refusals.count(refusal.finding, peer, agent.node if agent else ""):
-            _log(session, logging.WARNING, "agent refused", peer=peer, reason=refusal.finding, why=str(refusal))
+        self._tell(session, agent, context, refusal.finding)
         await (session.send if session else context.write)(refusal.response)
-        if refusal.code is not grpc.StatusCode.OK:
-            context.set_code(refusal.code)
-            context.set_details(str(refusal))
+
+    def _tell(self, session: Session | None, agent: Agent | None, context: _Context, why: Finding) -> None:
+        peer = host_of(context.peer())
+        if self._refusals.count(why.reason, peer, agent.node if agent else ""):
+            _log(session, logging.WARNING, "agent refused", peer=peer, reason=why.reason, why=why.message)
 
 
 def _hello(message: bytes) -> fleet_pb2.Hello:

@@ -1,30 +1,26 @@
 """Who may read the fleet: whoever shows a token with that right, or comes from the coordinator's own loopback.
 
-Health is for all, in few words; agents' streams are checked where their node is known.
+Agents' streams are checked where their node is known.
 """
 
 import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NoReturn, TypeAlias
 
 import grpc
-from google.protobuf.message import DecodeError
 
 from coordinator.authentication.gate import Gate, Unchecked
 from coordinator.fleet.hearing import Hearing
 from coordinator.fleet.methods import service_of
 from coordinator.fleet.refusals import Refusals, host_of, is_loopback
-from nicfleet.introspection import HEALTH
 from nicfleet.reasons import Finding, Reason
 
 log = logging.getLogger(__name__)
 
 _Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 _Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
-_LONGEST: Final = 1024
-"""Bytes in which to ask for the health of a service."""
 _ENDED: Final = "the token that this call began with has expired: call again with a new one"
 
 
@@ -40,11 +36,13 @@ def bearer(context: _Context) -> str:
 class ViewGuard(grpc.aio.ServerInterceptor):
     """Guards the methods of these services (full names)."""
 
-    def __init__(self, gate: Gate, refusals: Refusals, services: Collection[str], *, trust_loopback: bool) -> None:
+    def __init__(
+        self, gate: Gate, refusals: Refusals, hearing: Hearing, services: Collection[str], *, trust_loopback: bool
+    ) -> None:
         self._gate = gate
         self._trust_loopback = trust_loopback
         self._refusals = refusals
-        self._hearing = Hearing()
+        self._hearing = hearing
         self._services = frozenset(services)
 
     async def intercept_service(
@@ -54,40 +52,20 @@ class ViewGuard(grpc.aio.ServerInterceptor):
     ) -> Any:
         """gRPC's hook."""
         handler: Any = await continuation(handler_call_details)
-        service = service_of(handler_call_details.method)
-        if handler is not None and service == HEALTH:
-            return grpc.stream_stream_rpc_method_handler(
-                self._open(handler), response_serializer=handler.response_serializer
-            )
-        if handler is None or service not in self._services:
+        if handler is None or service_of(handler_call_details.method) not in self._services:
             return handler
         # Every method becomes one of streams, which is the same on the wire: gRPC reads a single request at once, and
-        # one of a stream when it is wanted, which is when it is known whose it is.
+        # one of a stream when it is wanted, which is when it is known whose it is. As bytes: a stranger's is not read.
         return grpc.stream_stream_rpc_method_handler(
-            self._guarded(handler), handler.request_deserializer, handler.response_serializer
+            self._guarded(handler), response_serializer=handler.response_serializer
         )
 
-    def _open(self, handler: Any) -> Callable[[AsyncIterator[bytes], _Context], Awaitable[None]]:
-        async def heard(_: AsyncIterator[bytes], context: _Context) -> None:
-            message = await self._hearing.hear_out(context.read, host_of(context.peer()))
-            if message is None or len(message) > _LONGEST:
-                await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"ask at once, in at most {_LONGEST} bytes")
-            try:
-                request = handler.request_deserializer(message)
-            except DecodeError:
-                await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "the message is not of grpc.health.v1")
-            if handler.response_streaming:
-                await handler.unary_stream(request, context)
-            else:
-                await context.write(await handler.unary_unary(request, context))
-
-        return heard
-
-    def _guarded(self, handler: Any) -> Callable[[AsyncIterator[Any], _Context], AsyncIterator[Any]]:
+    def _guarded(self, handler: Any) -> Callable[[AsyncIterator[bytes], _Context], AsyncIterator[Any]]:
         method = handler.unary_unary or handler.unary_stream or handler.stream_stream
 
-        async def guarded(requests: AsyncIterator[Any], context: _Context) -> AsyncIterator[Any]:
+        async def guarded(messages: AsyncIterator[bytes], context: _Context) -> AsyncIterator[Any]:
             ends_at = await self._admit(context)
+            requests = _decoded(messages, handler.request_deserializer)
             request = requests if handler.request_streaming else await anext(requests, None)
             if request is None:
                 return  # whoever called has gone
@@ -97,11 +75,13 @@ class ViewGuard(grpc.aio.ServerInterceptor):
             answers = method(request, context)
             while True:
                 try:
-                    async with asyncio.timeout(None if ends_at is None else ends_at - time.time()):
+                    async with asyncio.timeout(None if ends_at is None else ends_at - time.time()) as rest:
                         answer = await anext(answers)
                 except StopAsyncIteration:
                     return
                 except TimeoutError:
+                    if not rest.expired():
+                        raise
                     await context.abort(grpc.StatusCode.UNAUTHENTICATED, _ENDED)
                 yield answer
 
@@ -114,15 +94,24 @@ class ViewGuard(grpc.aio.ServerInterceptor):
         try:
             viewer = await self._gate.viewer(bearer(context), host_of(context.peer()))
         except Unchecked as error:
-            await context.abort(grpc.StatusCode.UNAVAILABLE, str(error))
+            await self._send_away(context, grpc.StatusCode.UNAVAILABLE, str(error))
         if isinstance(viewer, Finding):
             self._tell(context, viewer)
             known = viewer.reason is Reason.ViewForbidden
             code = grpc.StatusCode.PERMISSION_DENIED if known else grpc.StatusCode.UNAUTHENTICATED
-            await context.abort(code, viewer.message)
+            await self._send_away(context, code, viewer.message)
         return viewer.expires
+
+    async def _send_away(self, context: _Context, code: grpc.StatusCode, message: str) -> NoReturn:
+        await self._hearing.hear_out(context.read, host_of(context.peer()))
+        await context.abort(code, message)
 
     def _tell(self, context: _Context, finding: Finding) -> None:
         peer = host_of(context.peer())
         if self._refusals.count(finding.reason, peer):
             log.warning("viewer refused", extra={"peer": peer, "reason": finding.reason, "why": finding.message})
+
+
+async def _decoded(messages: AsyncIterator[bytes], decode: Callable[[bytes], Any] | None) -> AsyncIterator[Any]:
+    async for message in messages:
+        yield decode(message) if decode is not None else message

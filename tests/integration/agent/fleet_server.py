@@ -7,6 +7,7 @@ from typing import Any
 
 import grpc
 
+from nicfleet.transport import LEADER_METADATA
 from nicfleet.v1 import fleet_pb2, fleet_pb2_grpc
 
 SECONDS = 10.0
@@ -46,12 +47,18 @@ class Stream:
     async def refuse(self) -> None:
         """As one whose token nobody believes."""
         await self.receive()
-        unproven = fleet_pb2.REFUSAL_REASON_IDENTITY_UNPROVEN
-        await self.send(refused=fleet_pb2.Refused(reason=unproven, message="the token has expired"))
-        self.close()
+        self.close(grpc.StatusCode.UNAUTHENTICATED, "the token has expired")
 
-    def close(self, code: grpc.StatusCode = grpc.StatusCode.OK, details: str = "") -> None:
+    async def name_leader(self, address: str) -> None:
+        """As one that does not lead; empty: it knows of no other."""
+        await self.receive()
+        self.close(grpc.StatusCode.UNAVAILABLE, "this coordinator is on standby", ((LEADER_METADATA, address),))
+
+    def close(
+        self, code: grpc.StatusCode = grpc.StatusCode.OK, details: str = "", trailing: tuple[tuple[str, str], ...] = ()
+    ) -> None:
         """End the stream."""
+        self._context.set_trailing_metadata(trailing)
         self._context.set_code(code)
         self._context.set_details(details)
         self.closed.set()

@@ -115,10 +115,53 @@ async def test_changes_during_an_outage_arrive_after_it_and_the_log_has_one_line
 
 async def test_the_leader_named_is_called_at_once(latest: Latest) -> None:
     async with fleet_server() as standby, fleet_server() as leader, reporting(standby.address, latest):
+        await (await standby.stream()).name_leader(leader.address)
+        assert (await (await leader.stream()).receive()).HasField("hello")
+
+
+async def test_one_that_names_the_leader_in_a_message_is_understood_too(latest: Latest) -> None:
+    """As coordinators of earlier releases do."""
+    async with fleet_server() as standby, fleet_server() as leader, reporting(standby.address, latest):
         stream = await standby.stream()
         await stream.receive()
         await stream.send(not_leader=fleet_pb2.NotLeader(address=leader.address))
         assert (await (await leader.stream()).receive()).HasField("hello")
+
+
+async def test_a_coordinator_on_standby_is_no_trouble(latest: Latest, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    async with fleet_server() as standby, reporting(standby.address, latest):
+        for _ in range(3):
+            await (await standby.stream()).name_leader("")
+    assert [(record.levelname, record.message) for record in caplog.records] == [
+        ("INFO", "coordinator is not the leader")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        pytest.param(grpc.StatusCode.UNAUTHENTICATED, "IDENTITY_UNPROVEN", id="unproven"),
+        pytest.param(grpc.StatusCode.PERMISSION_DENIED, "IDENTITY_FOREIGN", id="foreign"),
+    ],
+)
+async def test_an_identity_that_is_refused_is_the_same_clear_line_and_pause(
+    latest: Latest,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    code: grpc.StatusCode,
+    reason: str,
+) -> None:
+    monkeypatch.setattr(report, "FIRST_PAUSE", 3600.0)
+    monkeypatch.setattr(report, "REFUSED_PAUSE", 0.01)
+    async with fleet_server() as fleet, reporting(fleet.address, latest):
+        for _ in range(2):
+            stream = await fleet.stream()
+            await stream.receive()
+            stream.close(code, "mount another token")
+    (record,) = caplog.records
+    assert record.message == "refused by the coordinator"
+    assert (vars(record)["reason"], vars(record)["error"]) == (reason, "mount another token")
 
 
 async def test_a_refusal_is_one_clear_line_and_the_agent_lives_on(
@@ -238,18 +281,11 @@ async def test_a_leader_that_is_gone_costs_one_hop(latest: Latest) -> None:
     async with fleet_server() as gone:
         address = gone.address
     async with fleet_server() as standby, fleet_server() as leader, reporting(standby.address, latest):
-        stream = await standby.stream()
-        await stream.receive()
-        await stream.send(not_leader=fleet_pb2.NotLeader(address=address))
-        again = await standby.stream()
-        await again.receive()
-        await again.send(not_leader=fleet_pb2.NotLeader(address=leader.address))
+        await (await standby.stream()).name_leader(address)
+        await (await standby.stream()).name_leader(leader.address)
         assert (await (await leader.stream()).receive()).HasField("hello")
 
 
 async def _know_no_leader(standby: Fleet) -> None:
     while True:
-        stream = await standby.stream()
-        await stream.receive()
-        await stream.send(not_leader=fleet_pb2.NotLeader())
-        stream.close()
+        await (await standby.stream()).name_leader("")

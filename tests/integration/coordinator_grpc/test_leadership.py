@@ -8,12 +8,13 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from coordinator.fleet.leadership import LEADER_METADATA
 from nicfleet.inventory import NodeName
-from nicfleet.v1 import fleet_pb2, view_pb2
+from nicfleet.transport import LEADER_METADATA
+from nicfleet.v1 import view_pb2
 from tests.integration.coordinator_grpc.conftest import Coordinator, OpenGate, running
+from tests.integration.coordinator_grpc.raw_http2 import peer
 from tests.unit.coordinator.inventories import connectx6dx, inventory, kube_node, ofed
-from tests.unit.coordinator.reports import identity
+from tests.unit.coordinator.reports import hello, identity
 
 NAME = NodeName("worker-1")
 ONE_NIC = inventory(connectx6dx(), driver=ofed())
@@ -53,9 +54,10 @@ async def test_an_agent_is_told_who_leads_and_the_fleet_hears_nothing(
 ) -> None:
     standby.address = address
     agent = coordinator.agent()
-    answer = await agent.say_hello(ONE_NIC, identity())
-    assert answer == fleet_pb2.ReportResponse(not_leader=fleet_pb2.NotLeader(address=address))
-    assert await agent.end() is grpc.StatusCode.OK
+    await agent.send(hello=hello(ONE_NIC, identity()))
+    assert await agent.end() is grpc.StatusCode.UNAVAILABLE
+    assert dict(await agent.call.trailing_metadata())[LEADER_METADATA] == address
+    assert str(await agent.call.details()).startswith("this coordinator is on standby, and ")
     snapshot = coordinator.fleet.snapshot(NAME)
     assert snapshot is not None
     assert snapshot.identity is None
@@ -77,7 +79,14 @@ async def test_an_agent_that_says_nonsense_is_told_who_leads_all_the_same(coordi
     say: Any = coordinator.channel.stream_stream("/nicfleet.v1.Fleet/Report")  # as bytes
     call = say()
     await call.write(b"\xff\xff\xff")
-    assert fleet_pb2.ReportResponse.FromString(await call.read()).not_leader.address == "10.0.0.2:7444"
+    assert dict(await call.trailing_metadata())[LEADER_METADATA] == "10.0.0.2:7444"
+
+
+async def test_an_agent_that_takes_no_message_is_sent_away_all_the_same(coordinator: Coordinator) -> None:
+    async with peer(coordinator.server.port, window=0) as agent:
+        call = agent.call("/nicfleet.v1.Fleet/Report")
+        agent.send(call)
+        await agent.until(lambda: call in agent.ended)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from nicfleet.inventory import NodeName
 from nicfleet.v1 import fleet_pb2
 from tests.integration.coordinator_grpc.conftest import OpenGate, running
 from tests.unit.coordinator.inventories import connectx6dx, inventory, kube_node
-from tests.unit.coordinator.reports import identity
+from tests.unit.coordinator.reports import hello, identity
 
 NAME = NodeName("worker-1")
 VALUE = inventory(connectx6dx())
@@ -32,6 +32,6 @@ async def test_a_stream_outlives_its_token_while_the_api_server_is_away_and_no_l
 async def test_whose_agent_it_is_counts_whether_or_not_the_api_server_is_there(reachable: bool) -> None:
     async with running(OpenGate(reachable)) as coordinator:
         agent = coordinator.agent()
-        refused = (await agent.say_hello(VALUE, identity("worker-2"))).refused
-        assert refused.reason == fleet_pb2.REFUSAL_REASON_IDENTITY_FOREIGN
+        await agent.send(hello=hello(VALUE, identity("worker-2")))
+        assert await agent.end() is grpc.StatusCode.PERMISSION_DENIED
         assert coordinator.fleet.snapshot(NodeName("worker-2")) is None

@@ -12,7 +12,7 @@ import grpc
 import pytest
 from aiohttp import web
 
-from coordinator.fleet.leadership import LEADER_METADATA
+from nicfleet.transport import LEADER_METADATA
 from coordinator.leadership.lease import TIMES
 from nicfleet import names
 from nicfleet.v1 import view_pb2, view_pb2_grpc

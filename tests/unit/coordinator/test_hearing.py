@@ -6,6 +6,7 @@ import pytest
 
 from coordinator.fleet import hearing
 from coordinator.fleet.hearing import Hearing
+from coordinator.turns import TooManyWait
 
 
 class Strangers:
@@ -30,10 +31,10 @@ class Strangers:
 
 async def test_few_are_listened_to_at_once_and_fewer_of_one_peer() -> None:
     strangers, hearing_ = Strangers(), Hearing()
-    waiting = [asyncio.create_task(hearing_.hear_out(strangers.read, "flood")) for _ in range(100)]
+    waiting = [asyncio.create_task(hearing_.hear(strangers.read, "flood")) for _ in range(100)]
     await asyncio.sleep(0.01)
     assert strangers.listened_to == 4
-    waiting += [asyncio.create_task(hearing_.hear_out(strangers.read, f"other-{n}")) for n in range(100)]
+    waiting += [asyncio.create_task(hearing_.hear(strangers.read, f"other-{n}")) for n in range(100)]
     await asyncio.sleep(0.01)
     assert strangers.listened_to == 8
     strangers.speak.set()
@@ -45,9 +46,19 @@ async def test_who_stays_silent_keeps_nobody_waiting_for_long(monkeypatch: pytes
     monkeypatch.setattr(hearing, "_SECONDS", 0.01)
     silent, speaking, hearing_ = Strangers(), Strangers(), Hearing()
     speaking.speak.set()
-    waiting = [asyncio.create_task(hearing_.hear_out(silent.read, f"silent-{n}")) for n in range(16)]
+    waiting = [asyncio.create_task(hearing_.hear(silent.read, f"silent-{n}")) for n in range(16)]
     await asyncio.sleep(0)
     async with asyncio.timeout(1):
-        await hearing_.hear_out(speaking.read, "honest")
+        await hearing_.hear(speaking.read, "honest")
         await asyncio.gather(*waiting)
     assert (speaking.heard, silent.heard) == (1, 0)
+
+
+async def test_nobody_waits_for_long_behind_the_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hearing, "_PATIENCE", 0.01)
+    strangers, hearing_ = Strangers(), Hearing()
+    waiting = [asyncio.create_task(hearing_.hear(strangers.read, "one")) for _ in range(100)]
+    async with asyncio.timeout(10):
+        ends = await asyncio.gather(*waiting, return_exceptions=True)
+        await hearing_.hear_out(strangers.read, "one")
+    assert all(isinstance(end, TooManyWait) for end in ends)
