@@ -71,6 +71,9 @@ def of_operator(**values: Any) -> dict[str, Any]:
         pytest.param(
             of_operator(repository="https://r.example.com/a"), "/operator/repository", "pattern", id="a-url-too"
         ),
+        pytest.param(
+            of_operator(repository="r.example.com/Team"), "/operator/repository", "pattern", id="a-path-in-capitals"
+        ),
         pytest.param(of_operator(nameOverride="My_Nics"), "/operator/nameOverride", "pattern", id="no-name"),
         pytest.param(of_operator(fullnameOverride="nics."), "/operator/fullnameOverride", "pattern", id="no-start"),
         pytest.param(of_operator(fullnameOverride="n" * 41), "/operator/fullnameOverride", "maxLength", id="too-long"),
@@ -111,6 +114,24 @@ def of_operator(**values: Any) -> dict[str, Any]:
         ),
         pytest.param(
             {"networkPolicy": {"metricsFrom": [{}]}}, "/networkPolicy/metricsFrom/0", "minProperties", id="nobody"
+        ),
+        pytest.param(
+            {"networkPolicy": {"metricsFrom": [{"podSelector": {"matchLabel": {}}}]}},
+            "/networkPolicy/metricsFrom/0/podSelector",
+            "'matchLabel' not allowed",
+            id="no-selector",
+        ),
+        pytest.param(
+            {"networkPolicy": {"metricsFrom": [{"ipBlock": {"cidr": "10.0.0.0"}}]}},
+            "/networkPolicy/metricsFrom/0/ipBlock/cidr",
+            "pattern",
+            id="no-block",
+        ),
+        pytest.param(
+            {"agent": {"affinity": {"nodeAffinity": {"required": {}}}}},
+            "/agent/affinity/nodeAffinity",
+            "'required' not allowed",
+            id="no-part-of-an-affinity",
         ),
         pytest.param(
             of_operator(env=[{"name": "A", "value": "1", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]),
@@ -178,6 +199,34 @@ def test_a_wrong_value_is_refused_with_its_path(helm: Helm, values: dict[str, An
             "tls.certManager.issuerRef is given and tls.certManager.enabled is not true: cert-manager would not be "
             "asked; set it, or leave out the issuer",
             id="an-issuer-that-nobody-asks",
+        ),
+        *(
+            pytest.param(
+                {"tls": {"enabled": False, **given}},
+                f"{path} is given and tls.enabled is false: all would be plaintext; set that to true, or leave out the "
+                "certificate",
+                id=f"plaintext-beside-{path}",
+            )
+            for path, given in (
+                ("tls.existingSecret", {"existingSecret": "nics"}),
+                ("tls.certManager.enabled", {"certManager": {"enabled": True}}),
+            )
+        ),
+        *(
+            pytest.param(
+                {"networkPolicy": {"enabled": False, name: [peer]}},
+                f"networkPolicy.{name} is given and networkPolicy.enabled is false: nobody would be kept out; set that "
+                "to true, or leave out the former",
+                id=f"{name}-without-a-policy",
+            )
+            for name, peer in (("agentCIDRs", "10.0.0.0/8"), ("metricsFrom", {"podSelector": {}}))
+        ),
+        pytest.param(
+            of_operator(admissionController={"enabled": True, "certificate": {"caCrt": "x"}}),
+            "operator.admissionController.certificate.caCrt is given and "
+            "operator.admissionController.useCertManager is true: cert-manager makes another one; set that to false, "
+            "or leave out the certificate",
+            id="a-certificate-that-nobody-takes",
         ),
         pytest.param(
             of_operator(preStopSleepSeconds=30),
