@@ -1,6 +1,5 @@
 """`nicfleet`, the command for people. Each command imports what it needs when it runs, so that `--help` is quick."""
 
-import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -95,7 +94,8 @@ gathering.register(app)
 
 def main() -> None:
     """The command."""
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # read when it is first imported; what matters we say ourselves
+    import nicfleet.quiet_grpc  # noqa: F401  # before whatever a command imports
+
     app()
 
 

@@ -1,5 +1,8 @@
 """`nicfleet-coordinator`: settings → objects → run. The only place that reads flags and environment."""
 
+import nicfleet.quiet_grpc  # noqa: F401  # before all others, as its own words say
+
+# isort: split
 import asyncio
 import logging
 import os

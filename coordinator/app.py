@@ -73,6 +73,7 @@ class Coordinator:
             LeaderCollector(lambda: self._leadership.leads),
             *([self._certificates] if self._certificates is not None else []),
         )
+        await self._require_addresses()
         web = await serve_http(self._settings.http_listen, metrics, self.unhealthy, self.role)
         try:
             if self._certificates is not None:
@@ -104,6 +105,21 @@ class Coordinator:
                 await self._webhook.stop()
             await server.stop(grace=_GRACE_SECONDS)
             await web.cleanup()
+
+    async def _require_addresses(self) -> None:
+        """Say at once what would be found out when the certificate and the CRDs are there. Raises CannotListen."""
+        listens = {"--grpc-listen": self._settings.grpc_listen}
+        if self._settings.webhook is not None:
+            listens["--webhook-listen"] = self._settings.webhook.listen
+        for flag, listen in listens.items():
+            host, _, port = listen.rpartition(":")
+            try:
+                probe = await asyncio.get_running_loop().create_server(
+                    asyncio.Protocol, host.strip("[]"), int(port), start_serving=False
+                )
+            except OSError as error:
+                raise CannotListen(f"cannot listen on {listen}: give {flag} a free HOST:PORT of this host") from error
+            probe.close()
 
     def unhealthy(self) -> str:
         """Why the coordinator cannot speak the truth now; "" when it can."""

@@ -4,21 +4,30 @@ import argparse
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Final
 
 from coordinator.certificates.settings import TlsSettings
 from coordinator.labels.rules import Mode
+from coordinator.objects.render import SUFFIX
+from coordinator.states import STATES
+from coordinator.states.images import is_reference
 from nicfleet import names
-from nicfleet.flags import LOG_LEVELS, Flags, InvalidSettings, require_host_port, require_one_of
+from nicfleet.flags import (
+    LOG_LEVELS,
+    Flags,
+    InvalidSettings,
+    require_host_port,
+    require_one_of,
+    require_yes_or_no,
+)
 
 _DNS_LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _ACCOUNT: Final = re.compile(r"(?=.{1,253}$)[a-z0-9]([-.a-z0-9]*[a-z0-9])?")
 _OF_TLS: Final = ("--tls-cert-dir", "--tls-secret", "--tls-config-map", "--service")
 _HERE: Final = Path(__file__).parent
-_YES: Final = frozenset({"true", "t", "1", "yes", "on"})
 _WILDCARDS: Final = frozenset({"0.0.0.0", "[::]"})
-_NO: Final = frozenset({"false", "f", "0", "no", "off"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +94,7 @@ def read(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
     given = flags.parse(arguments)
     if not _DNS_LABEL.fullmatch(given.namespace):
         raise InvalidSettings(f"--namespace is {given.namespace!r}: give the name of a Kubernetes namespace")
+    _require_apart(given)
     return Settings(
         kubeconfig=Path(given.kubeconfig) if given.kubeconfig else None,
         namespace=given.namespace,
@@ -92,15 +102,15 @@ def read(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
         tls=None if given.insecure else _tls(given),
         election=_election(given) if given.leader_elect else None,
         agent_account=_account(given.namespace, given.agent_service_account),
-        trust_loopback=_yes_or_no("--trust-loopback", given.trust_loopback),
+        trust_loopback=require_yes_or_no("--trust-loopback", given.trust_loopback),
         http_listen=require_host_port("--http-listen", given.http_listen, "0.0.0.0:8080"),
         label_mode=Mode(require_one_of("--labels", given.labels, tuple(Mode))),
-        templates=_folder("--templates", given.templates),
+        templates=_folder_of_templates("--templates", given.templates),
         cni_bin_dir=_host_path("--cni-bin-dir", given.cni_bin_dir) if given.cni_bin_dir else None,
         cni_network_dir=_host_path("--cni-network-dir", given.cni_network_dir),
-        ofed_init_image=given.ofed_init_image or None,
+        ofed_init_image=_image("--ofed-init-image", given.ofed_init_image) if given.ofed_init_image else None,
         driver_image_poll_minutes=_minutes("--driver-image-poll-minutes", given.driver_image_poll_minutes),
-        driver_toolkit=_yes_or_no("--driver-toolkit", given.driver_toolkit),
+        driver_toolkit=require_yes_or_no("--driver-toolkit", given.driver_toolkit),
         webhook=_webhook(given.webhook_listen, given.webhook_cert_dir, environment),
         log_level=require_one_of("--log-level", given.log_level, LOG_LEVELS),
         ignored=flags.set_by_hand(given, _OF_TLS) if given.insecure else (),
@@ -170,8 +180,7 @@ def _election(given: argparse.Namespace) -> ElectionSettings:
 
 
 def _webhook_listen(environment: Mapping[str, str]) -> str:
-    """Upstream's variable switches the webhook on, by this very word."""
-    return f"0.0.0.0:{names.WEBHOOK_PORT}" if environment.get("ENABLE_WEBHOOKS") == "true" else ""
+    return f"0.0.0.0:{names.WEBHOOK_PORT}" if _upstreams(environment, "ENABLE_WEBHOOKS") else ""
 
 
 def _webhook(listen: str, folder: str, environment: Mapping[str, str]) -> WebhookSettings | None:
@@ -180,8 +189,26 @@ def _webhook(listen: str, folder: str, environment: Mapping[str, str]) -> Webhoo
     return WebhookSettings(
         listen=require_host_port("--webhook-listen", listen, f"0.0.0.0:{names.WEBHOOK_PORT}"),
         certificates=_folder("--webhook-cert-dir", folder),
-        skip=environment.get("SKIP_VALIDATIONS") == "true",
+        skip=_upstreams(environment, "SKIP_VALIDATIONS"),
     )
+
+
+def _upstreams(environment: Mapping[str, str], variable: str) -> bool:
+    """A switch that upstream knows by this very word; what else somebody may have meant by it is asked, not guessed."""
+    text = environment.get(variable, "")
+    if text not in ("true", "false", ""):
+        raise InvalidSettings(f"{variable} is {text!r}: give true or false")
+    return text == "true"
+
+
+def _require_apart(given: argparse.Namespace) -> None:
+    """No two servers on one port, which the second would be told only when it is its turn to begin. Port 0 is free."""
+    addresses = {"--grpc-listen": given.grpc_listen, "--http-listen": given.http_listen}
+    addresses |= {"--webhook-listen": given.webhook_listen} if given.webhook_listen else {}
+    for (flag, one), (another, other) in combinations(addresses.items(), 2):
+        (host, _, port), (its_host, _, its_port) = one.rpartition(":"), other.rpartition(":")
+        if port == its_port != "0" and (host == its_host or {host, its_host} & _WILDCARDS):
+            raise InvalidSettings(f"{flag} is {one!r} and {another} is {other!r}: give each a port of its own")
 
 
 def _account(namespace: str, name: str) -> str:
@@ -209,18 +236,24 @@ def _folder(flag: str, text: str) -> Path:
     return path
 
 
+def _folder_of_templates(flag: str, text: str) -> Path:
+    path = _folder(flag, text)
+    for state in STATES:
+        if not any((path / state.folder).glob(f"*{SUFFIX}")):
+            raise InvalidSettings(f"{flag} is {text!r}: it has no templates in {state.folder}, as the shipped one has")
+    return path
+
+
+def _image(flag: str, text: str) -> str:
+    if not is_reference(text):
+        raise InvalidSettings(f"{flag} is {text!r}: give registry/path:tag, or registry/path@sha256:… for a digest")
+    return text
+
+
 def _minutes(flag: str, text: str) -> int:
     if re.fullmatch(r"[0-9]{1,6}", text) is None:
         raise InvalidSettings(f"{flag} is {text!r}: give a number of minutes, or 0 for never")
     return int(text)
-
-
-def _yes_or_no(flag: str, text: str) -> bool:
-    """In the words that upstream's operator takes too."""
-    word = text.lower()
-    if word not in _YES | _NO:
-        raise InvalidSettings(f"{flag} is {text!r}: give true or false")
-    return word in _YES
 
 
 def _host_path(flag: str, text: str) -> str:

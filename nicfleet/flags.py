@@ -13,7 +13,8 @@ LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 IN_PLAINTEXT: Final = "they are for TLS, and --insecure is given"
 """Why flags are ignored."""
 
-_TRUE: Final = frozenset({"1", "true", "yes", "on"})
+_YES: Final = frozenset({"true", "t", "1", "yes", "on"})
+_NO: Final = frozenset({"false", "f", "0", "no", "off"})
 _LOOPBACK: Final = re.compile(r"localhost|127(\.[0-9]{1,3}){3}|\[::1\]")
 _HOST_PORT: Final = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+):(?P<port>[0-9]{1,5})")
 
@@ -31,6 +32,7 @@ class Flags:
         self._parser.add_argument("--version", action="version", version=said, help="show the version and exit")
         self._environment = environment
         self._defaults: dict[str, str] = {}
+        self._switches: dict[str, str] = {}
 
     def option(self, flag: str, default: str, text: str, variable: str = "") -> None:
         """A flag with a value."""
@@ -42,12 +44,17 @@ class Flags:
     def switch(self, flag: str, text: str) -> None:
         """A flag without a value."""
         variable = _variable(flag)
-        on = self._environment.get(variable, "").lower() in _TRUE
-        self._parser.add_argument(flag, action="store_true", default=on, help=f"{text} ({variable})")
+        self._switches[_name(flag).lower()] = variable
+        self._parser.add_argument(flag, action="store_true", help=f"{text} ({variable})")
 
     def parse(self, arguments: Sequence[str]) -> argparse.Namespace:
         """Raises InvalidSettings. `--help` and `--version` print and exit, as usual."""
-        return self._parser.parse_args(arguments)
+        given = self._parser.parse_args(arguments)
+        for name, variable in self._switches.items():
+            said = self._environment.get(variable, "")
+            on = require_yes_or_no(variable, said) if said else False
+            setattr(given, name, getattr(given, name) or on)
+        return given
 
     def set_by_hand(self, given: argparse.Namespace, flags: Iterable[str]) -> tuple[str, ...]:
         """Those of these flags, each with a value, that somebody has given another one than the program's own."""
@@ -78,6 +85,14 @@ def require_one_of(flag: str, text: str, allowed: Sequence[str]) -> str:
     if text not in allowed:
         raise InvalidSettings(f"{flag} is {text!r}: give one of {', '.join(allowed)}")
     return text
+
+
+def require_yes_or_no(flag: str, text: str) -> bool:
+    """In the words that upstream's operator takes too. Raises InvalidSettings."""
+    word = text.lower()
+    if word not in _YES | _NO:
+        raise InvalidSettings(f"{flag} is {text!r}: give true or false")
+    return word in _YES
 
 
 def _variable(flag: str) -> str:

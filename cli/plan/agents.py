@@ -35,15 +35,23 @@ async def reports(coordinator: ToCoordinator) -> Reports:
     try:
         async with open_channel(coordinator.address, coordinator.tls) as channel:
             view: Any = view_pb2_grpc.FleetViewStub(channel)
-            return await _reports(view, {"metadata": shown(coordinator.tls), "timeout": SECONDS})
+            try:
+                return await _reports(view, {"metadata": shown(coordinator.tls), "timeout": SECONDS})
+            except grpc.aio.AioRpcError as error:
+                connected = channel.get_state() is grpc.ChannelConnectivity.READY
+                raise _untold(coordinator, error, connected=connected) from error
     except NotDialled as error:
         raise Unusable(str(error)) from error
-    except grpc.aio.AioRpcError as error:
-        why = error.details() or error.code().name
-        fix = why_unreachable(why, coordinator.tls) or (
-            "give HOST:PORT of the coordinator's gRPC server, for example one that kubectl port-forward makes"
-        )
-        raise Unusable(f"--coordinator: {coordinator.address} does not tell of its nodes ({why}): {fix}") from error
+
+
+def _untold(coordinator: ToCoordinator, error: grpc.aio.AioRpcError, *, connected: bool) -> Unusable:
+    """The address is in doubt only where nobody answers: a coordinator says itself what it wants, as a token."""
+    why = error.details() or error.code().name
+    fix = why_unreachable(why, coordinator.tls)
+    if not fix and (not connected or error.code() is grpc.StatusCode.UNIMPLEMENTED):
+        fix = "give HOST:PORT of the coordinator's gRPC server, for example one that kubectl port-forward makes"
+    told = f"--coordinator: {coordinator.address} does not tell of its nodes ({why})"
+    return Unusable(f"{told}: {fix}" if fix else told)
 
 
 async def _reports(view: Any, how: Mapping[str, Any]) -> Reports:

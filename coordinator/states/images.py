@@ -19,6 +19,7 @@ _REPOSITORY: Final = re.compile(rf"(?:{_HOST}/)?{_PATH}|{_HOST}")
 _IMAGE: Final = re.compile(_PATH)
 _TAG: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
+_REFERENCE: Final = re.compile(rf"(?P<name>(?:{_HOST}/)?{_PATH})(?::{_TAG.pattern})?(?:@{_DIGEST.pattern})?")
 _LONGEST_NAME: Final = 255
 
 
@@ -93,6 +94,12 @@ def _missing(field: str, part: str) -> InvalidSpec:
     return InvalidSpec(
         f"{field}.{part}", "is missing", f"set it, or, in a NicClusterPolicy, spec.global.{part} for all components"
     )
+
+
+def is_reference(text: str) -> bool:
+    """Whether a container runtime takes the text for an image."""
+    match = _REFERENCE.fullmatch(text)
+    return match is not None and len(match["name"]) <= _LONGEST_NAME
 
 
 def pull_secrets(image: ImageSpec, spec: NicClusterPolicySpec) -> list[dict[str, str]]:

@@ -17,6 +17,7 @@ from coordinator.certificates.material import Material
 from coordinator.certificates.renewal import Situation, renewed
 from coordinator.certificates.sources import Shown, names_of
 from coordinator.fleet.fleet import Fleet
+from coordinator.fleet.leadership import ALONE, Leadership
 from coordinator.fleet.refusals import Refusals
 from coordinator.fleet.server import serve
 from coordinator.fleet.views import FleetView
@@ -44,14 +45,16 @@ def ca_file(tmp_path: Path) -> str:
 
 
 @asynccontextmanager
-async def coordinator() -> AsyncIterator[int]:
+async def coordinator(leadership: Leadership = ALONE) -> AsyncIterator[int]:
     """Its port on loopback, as kubectl port-forward would give it."""
     certificates = Certificates(Made(), now, Random(1))
     await certificates.obtain()
     fleet = Fleet(now, lambda name, hardware: None)
     fleet.nodes_synced()
     view = FleetView(fleet, now, lambda name: None, lambda kind, name: None)
-    server = await serve("127.0.0.1:0", fleet, view, Refusals(monotonic), certificates.credentials())
+    server = await serve(
+        "127.0.0.1:0", fleet, view, Refusals(monotonic), certificates.credentials(), leadership=leadership
+    )
     try:
         yield server.port
     finally:
@@ -78,3 +81,21 @@ async def test_whoever_does_not_get_there_is_told_why(ca_file: str, flags: dict[
         given = to_coordinator(f"127.0.0.1:{port}", **({"ca_file": ca_file} | flags))  # type: ignore[arg-type]  # by case
         with pytest.raises(Unusable, match=sentence):
             await reports(given)
+
+
+class Standby:
+    leads = False
+    leader = "other-pod"
+    address = "192.0.2.1:7444"
+
+    async def elsewhere(self) -> str | None:
+        return self.address
+
+
+async def test_the_address_is_in_doubt_only_where_nobody_answers(ca_file: str) -> None:
+    async with coordinator(Standby()) as port:
+        given = to_coordinator(f"127.0.0.1:{port}", ca_file=ca_file)
+        with pytest.raises(Unusable, match=r"192\.0\.2\.1:7444 leads: ask that one\)$"):
+            await reports(given)
+    with pytest.raises(Unusable, match="give HOST:PORT of the coordinator's gRPC server"):
+        await reports(given)

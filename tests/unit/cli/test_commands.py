@@ -162,6 +162,15 @@ def test_a_recorded_host_looks_like_the_host(connectx5: Path, tmp_path: Path) ->
             "give a host's root directory",
             id="root-is-no-host",
         ),
+        pytest.param(("plan",), "nicfleet: missing option '--filename' / '-f': see nicfleet plan", id="no-file"),
+        pytest.param(("plan", "--bogus"), "nicfleet: no such option: --bogus: see nicfleet plan", id="no-such-option"),
+        pytest.param(("--bogus",), "nicfleet: no such option: --bogus: see nicfleet", id="no-such-option-of-it"),
+        pytest.param(("bogus",), "nicfleet: no such command 'bogus': see nicfleet", id="no-such-command"),
+        pytest.param(
+            ("inspect", "-o", "csv"),
+            "nicfleet: invalid value for '--output' / '-o': 'csv' is not one of 'table', 'json', 'yaml': see nicfleet",
+            id="no-such-form",
+        ),
         pytest.param(
             ("record", "-o", "/no/such/folder.tar.gz"),
             "nicfleet: cannot write /no/such/folder.tar.gz: No such file or directory; "

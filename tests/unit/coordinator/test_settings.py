@@ -107,9 +107,9 @@ def test_the_election(arguments: list[str], environment: dict[str, str], expecte
     [
         pytest.param({"NICFLEET_WEBHOOK_LISTEN": "h:1"}, "h:1", False, id="own variable"),
         pytest.param({"ENABLE_WEBHOOKS": "true", "SKIP_VALIDATIONS": "true"}, "0.0.0.0:9443", True, id="upstream's"),
-        pytest.param({"ENABLE_WEBHOOKS": "true", "SKIP_VALIDATIONS": "yes"}, "0.0.0.0:9443", False, id="not the word"),
+        pytest.param({"ENABLE_WEBHOOKS": "true", "SKIP_VALIDATIONS": ""}, "0.0.0.0:9443", False, id="empty"),
         pytest.param({"ENABLE_WEBHOOKS": "true", "NICFLEET_WEBHOOK_LISTEN": "h:1"}, "h:1", False, id="both"),
-        pytest.param({"ENABLE_WEBHOOKS": "1", "SKIP_VALIDATIONS": "true"}, None, False, id="off"),
+        pytest.param({"ENABLE_WEBHOOKS": "false", "SKIP_VALIDATIONS": "true"}, None, False, id="off"),
     ],
 )
 def test_the_webhook(environment: dict[str, str], listen: str | None, skip: bool, tmp_path: Path) -> None:
@@ -125,6 +125,18 @@ def test_the_webhook(environment: dict[str, str], listen: str | None, skip: bool
         pytest.param(["--grpc-listen=7444"], "--grpc-listen is '7444': give HOST:PORT", id="no host"),
         pytest.param(["--http-listen=h:99999"], "--http-listen is 'h:99999': give HOST:PORT", id="port too high"),
         pytest.param(["--templates=/nowhere"], "--templates is '/nowhere': there is no such folder", id="templates"),
+        pytest.param(["--templates=/"], "--templates is '/': it has no templates in multus", id="other folder"),
+        pytest.param(["--ofed-init-image=Bad Image"], "--ofed-init-image is 'Bad Image': give registry/", id="image"),
+        pytest.param(
+            ["--http-listen=127.0.0.1:7444"],
+            "--grpc-listen is '0.0.0.0:7444' and --http-listen is '127.0.0.1:7444': give each a port of its own",
+            id="one port twice",
+        ),
+        pytest.param(
+            ["--webhook-listen=h:1", "--grpc-listen=h:1"],
+            "--grpc-listen is 'h:1' and --webhook-listen is 'h:1': give each",
+            id="one address twice",
+        ),
         pytest.param(["--cni-bin-dir=opt"], "--cni-bin-dir is 'opt': give an absolute path", id="relative path"),
         pytest.param(
             ["--driver-image-poll-minutes=-1"],
@@ -149,3 +161,19 @@ def test_what_cannot_be_used_is_one_sentence(arguments: list[str], sentence: str
     with pytest.raises(InvalidSettings) as error:
         read(arguments, {})
     assert str(error.value).startswith(sentence)
+
+
+@pytest.mark.parametrize("variable", ["ENABLE_WEBHOOKS", "SKIP_VALIDATIONS"])
+def test_upstreams_switches_are_not_silently_off(variable: str, tmp_path: Path) -> None:
+    with pytest.raises(InvalidSettings, match=f"^{variable} is 'True': give true or false$"):
+        read(["--webhook-listen=h:1", f"--webhook-cert-dir={tmp_path}"], {variable: "True"})
+
+
+def test_one_port_of_two_hosts_and_two_free_ports_are_no_clash() -> None:
+    read(["--grpc-listen=127.0.0.1:1", "--http-listen=192.0.2.1:1"], {})
+    read(["--grpc-listen=127.0.0.1:0", "--http-listen=127.0.0.1:0"], {})
+
+
+@pytest.mark.parametrize("image", ["r/init:1", "nvcr.io/nvidia/init", "localhost:5000/a/b@sha256:" + "0" * 64])
+def test_images_are_taken_as_runtimes_take_them(image: str) -> None:
+    assert read([f"--ofed-init-image={image}"], {}).ofed_init_image == image
