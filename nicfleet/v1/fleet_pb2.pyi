@@ -48,9 +48,9 @@ class _RefusalReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Refusal
     REFUSAL_REASON_PROTOCOL: _RefusalReason.ValueType  # 3
     """The protocol version is not spoken here."""
     REFUSAL_REASON_IDENTITY_UNPROVEN: _RefusalReason.ValueType  # 4
-    """No token was shown, or one that the API server does not take. The call ends with UNAUTHENTICATED."""
+    """No token was shown, or one that the API server does not take. Only the status UNAUTHENTICATED says so today."""
     REFUSAL_REASON_IDENTITY_FOREIGN: _RefusalReason.ValueType  # 5
-    """The token is good, and not of an agent on this node. The call ends with PERMISSION_DENIED."""
+    """The token is good, and not of an agent on this node. Only the status PERMISSION_DENIED says so today."""
 
 class RefusalReason(_RefusalReason, metaclass=_RefusalReasonEnumTypeWrapper): ...
 
@@ -62,9 +62,9 @@ REFUSAL_REASON_MALFORMED: RefusalReason.ValueType  # 2
 REFUSAL_REASON_PROTOCOL: RefusalReason.ValueType  # 3
 """The protocol version is not spoken here."""
 REFUSAL_REASON_IDENTITY_UNPROVEN: RefusalReason.ValueType  # 4
-"""No token was shown, or one that the API server does not take. The call ends with UNAUTHENTICATED."""
+"""No token was shown, or one that the API server does not take. Only the status UNAUTHENTICATED says so today."""
 REFUSAL_REASON_IDENTITY_FOREIGN: RefusalReason.ValueType  # 5
-"""The token is good, and not of an agent on this node. The call ends with PERMISSION_DENIED."""
+"""The token is good, and not of an agent on this node. Only the status PERMISSION_DENIED says so today."""
 Global___RefusalReason: _TypeAlias = RefusalReason  # noqa: Y015
 
 @_typing.final
@@ -427,7 +427,7 @@ Global___Refused: _TypeAlias = Refused  # noqa: Y015
 
 @_typing.final
 class NotLeader(_message.Message):
-    """The stream ends. The agent calls the address given; empty when no leader is known."""
+    """The agent calls the address given; empty when no leader is known. Only trailing metadata says so today."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
