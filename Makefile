@@ -94,13 +94,14 @@ IMAGE_LOCK = $(BIN)/uv pip compile --universal --python-version 3.11 --constrain
 
 # Without Helm. The kubeconfig is the current one; the namespace that of deploy/nicfleet.yaml.
 ignore-not-found ?= true
+force ?= false
 
 deploy: ## install into the current cluster from deploy/nicfleet.yaml (REGISTRY, IMAGE_NAME, VERSION)
 	@REGISTRY='$(REGISTRY)' IMAGE_NAME='$(IMAGE_NAME)' VERSION='$(VERSION)' KUBECTL='$(KUBECTL)' \
 	  deploy/manifests/manifests.sh deploy
 
-undeploy: ## take that back, but for the CRDs and the objects of yours
-	@IGNORE_NOT_FOUND='$(ignore-not-found)' KUBECTL='$(KUBECTL)' deploy/manifests/manifests.sh undeploy
+undeploy: ## take that back, but for the CRDs (force=true: with objects of yours there)
+	@IGNORE_NOT_FOUND='$(ignore-not-found)' FORCE='$(force)' KUBECTL='$(KUBECTL)' deploy/manifests/manifests.sh undeploy
 
 test-images: $(READY) ## build both images on a Debian base and run them (root, buildah, mmdebstrap)
 	NICFLEET_TEST_IMAGES=1 $(BIN)/pytest -p no:xdist tests/images

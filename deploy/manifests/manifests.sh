@@ -30,6 +30,16 @@ generate() {
         sed '/^ *helm\.sh\/chart: /d; /^ *app\.kubernetes\.io\/managed-by: Helm$/d; /^# Source: /d; s/ *$//'
 }
 
+# Asks before anything is changed, so it also is what tells of a cluster that does not answer.
+refuse_beside_helm() {
+    owner='metadata.annotations.meta\.helm\.sh/release-name'
+    line="{range .items[?(@.$owner)]}{.$owner} --namespace {.metadata.namespace}{end}"
+    release=$("$kubectl" get deployments --all-namespaces --request-timeout=20s -o jsonpath="$line" \
+        --selector=app.kubernetes.io/name=nicfleet-coordinator 2>&1) ||
+        refuse "whether Helm has installed it is not known: $(echo "$release" | tail -n 1)"
+    [ -z "$release" ] || refuse "this is Helm's: helm $1 $release"
+}
+
 deploy() {
     image=$REGISTRY/$IMAGE_NAME
     case $image:$VERSION in
@@ -43,7 +53,24 @@ deploy() {
         "$kubectl" apply --server-side -f -
 }
 
+# Each kind by itself: of one that is not known, or that may not be read, nothing follows for the others.
+still_there() {
+    for kind in nicclusterpolicies nicnodepolicies macvlannetworks hostdevicenetworks ipoibnetworks; do
+        if said=$("$kubectl" get "$kind.mellanox.com" -o name 2>&1); then
+            echo "$said" | grep / | sed 's/^/  /' || true
+        elif ! echo "$said" | grep -q "doesn't have a resource type"; then
+            echo "  $kind, of which it is not known: $(echo "$said" | tail -n 1)"
+        fi
+    done
+}
+
 undeploy() {
+    left=$(still_there)
+    if [ -n "$left" ] && [ "${FORCE:-false}" != true ]; then
+        echo "$left" >&2
+        refuse "these are still there, and only a coordinator removes what was made for them: delete them and wait until \
+they are gone first, or leave it all with force=true"
+    fi
     # One that still runs would write anew what is deleted before its rights are. What hinders this is told below.
     coordinators="--namespace=$namespace --selector=app.kubernetes.io/name=nicfleet-coordinator"
     "$kubectl" scale deployment $coordinators --replicas=0 > /dev/null 2>&1 || true
@@ -52,18 +79,9 @@ undeploy() {
     sed '1,/^---$/d' deploy/nicfleet.yaml |
         "$kubectl" delete --ignore-not-found="${IGNORE_NOT_FOUND:-true}" -f -
     echo "left: namespace $namespace, the CRDs, labels of nodes"
-    left=
-    # Each by itself: of one that is not known, or that may not be read, nothing follows for the others.
-    for kind in nicclusterpolicies nicnodepolicies macvlannetworks hostdevicenetworks ipoibnetworks; do
-        if said=$("$kubectl" get "$kind.mellanox.com" -o name 2>&1); then
-            left="$left $(echo "$said" | grep / || true)"
-        elif ! echo "$said" | grep -q "doesn't have a resource type"; then
-            echo "whether there are $kind is not known: $said" >&2
-        fi
-    done
-    if [ -n "$(echo "$left" | tr -d '[:space:]')" ]; then
+    if [ -n "$left" ]; then
         echo "left, with all that was made for them, as nobody removes it now:"
-        printf '  %s\n' $left
+        echo "$left"
         echo "for that run make deploy again, delete these, wait until they are gone, and then make undeploy"
     fi
 }
@@ -72,6 +90,7 @@ case $action in
     generate) generate ;;
     deploy | undeploy)
         kubectl=${KUBECTL:-$(command -v kubectl || tool kubectl)}
+        refuse_beside_helm "$([ "$action" = deploy ] && echo "upgrade" || echo "uninstall")"
         "$action"
         ;;
     *) refuse "generate, deploy and undeploy are understood" ;;

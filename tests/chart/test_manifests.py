@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from nicfleet import names
-from tests.chart.helm import NAMESPACE, ROOT, Helm
+from tests.chart.helm import CHART, NAMESPACE, ROOT, Helm
 from tests.controlplane.cluster import ControlPlane
 
 MANIFEST = ROOT / "deploy/nicfleet.yaml"
@@ -107,7 +107,14 @@ def test_deployed_again_and_taken_back(plane: ControlPlane) -> None:
 
     body = {"apiVersion": f"{names.API_GROUP}/v1alpha1", "kind": "NicClusterPolicy", "spec": {}}
     plane.apply(body | {"metadata": {"name": names.POLICY_NAME}})
-    said = make("undeploy", plane)
+    with pytest.raises(subprocess.CalledProcessError) as too_early:
+        make("undeploy", plane)
+    first, second, *_ = too_early.value.output.splitlines()
+    assert first == f"  nicclusterpolicy.mellanox.com/{names.POLICY_NAME}"
+    assert second.startswith("undeploy: these are still there, and only a coordinator removes what was made for them")
+    assert _versions(plane) == before, "nothing is taken away"
+
+    said = make("undeploy", plane, force="true")
     assert "left: namespace nvidia-network-operator, the CRDs, labels of nodes\n" in said
     assert f"\n  nicclusterpolicy.mellanox.com/{names.POLICY_NAME}\n" in said
     assert plane.get("nicclusterpolicy", names.POLICY_NAME)["spec"] == {}
@@ -151,14 +158,47 @@ def test_each_kind_is_asked_for_by_itself(plane: ControlPlane) -> None:
         "create", "clusterrolebinding", "undeployer", "--clusterrole=undeployer", "--serviceaccount=default:undeployer"
     )
 
-    said = make("undeploy", plane, KUBECONFIG=str(plane.service_account_kubeconfig("default", "undeployer")))
+    undeployer = str(plane.service_account_kubeconfig("default", "undeployer"))
+    with pytest.raises(subprocess.CalledProcessError, match="status 2"):
+        make("undeploy", plane, KUBECONFIG=undeployer)
+    plane.kubectl("delete", "nicclusterpolicy", names.POLICY_NAME)
+    with pytest.raises(subprocess.CalledProcessError) as unknown_ones:
+        make("undeploy", plane, KUBECONFIG=undeployer)
+    assert "nicclusterpolicy" not in unknown_ones.value.output
+    plane.apply(body | {"metadata": {"name": names.POLICY_NAME}})
 
-    assert f"\n  nicclusterpolicy.mellanox.com/{names.POLICY_NAME}\nfor that run make deploy again" in said
-    unknown = [line for line in said.splitlines() if line.startswith("whether there are ")]
-    assert [line.split()[3] for line in unknown] == ["macvlannetworks", "hostdevicenetworks"]
+    said = make("undeploy", plane, KUBECONFIG=undeployer, force="true")
+
+    assert f"\n  nicclusterpolicy.mellanox.com/{names.POLICY_NAME}\n" in said
+    unknown = [line for line in said.splitlines() if "of which it is not known" in line]
+    assert [line.split()[0] for line in unknown] == ["macvlannetworks,", "hostdevicenetworks,"]
     assert all("forbidden" in line for line in unknown)
     assert "ipoibnetworks" not in said
     plane.kubectl("delete", "nicclusterpolicy", names.POLICY_NAME)
+
+
+def test_beside_a_release_of_helm_nothing_is_done(installer: Helm, plane: ControlPlane) -> None:
+    """Also not to one in another namespace: the rights have the same names."""
+    plane.kubectl("create", "namespace", "elsewhere")
+    installer.run("install", "nics", CHART, "--namespace=elsewhere", values={"upgradeCRDs": False})
+    everywhere = ("get", KINDS, "--all-namespaces", "-l", OURS, "-o", "name")
+    before = plane.kubectl(*everywhere)
+    for target, verb in (("deploy", "upgrade"), ("undeploy", "uninstall")):
+        with pytest.raises(subprocess.CalledProcessError) as refused:
+            make(target, plane)
+        first, *_ = refused.value.output.splitlines()
+        assert first == f"{target}: this is Helm's: helm {verb} nics --namespace elsewhere"
+    assert plane.kubectl(*everywhere) == before != ""
+    installer.run("uninstall", "nics", "--namespace=elsewhere", "--wait")
+    plane.remove("namespace", "elsewhere")
+
+
+def test_where_no_cluster_answers_one_line_says_so(plane: ControlPlane) -> None:
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        make("deploy", plane, KUBECONFIG=os.devnull)
+    first, *others = refused.value.output.splitlines()
+    assert first.startswith("deploy: whether Helm has installed it is not known: The connection to the server")
+    assert all(line.startswith("make: ") for line in others)
 
 
 def test_undeployed_where_nothing_ever_was(plane: ControlPlane) -> None:
