@@ -15,7 +15,7 @@ from cli.plan.compare import to_ask
 from cli.plan.documents import Given, Unusable, cautions, networks, policies, wrong_with
 from cli.plan.offline import offline
 from cli.plan.outlook import Outlook, foresee
-from cli.plan.rendered import rendered, untold
+from cli.plan.rendered import rendered, untold, why_no_driver
 from cli.plan.report import Report
 from cli.plan.seen import Seen
 from cli.plan.told import Draft, draft, report
@@ -61,6 +61,7 @@ def render(paths: Iterable[str], inventories: Iterable[Path], settings: Settings
         *seen.notes,
         *(f"{document}: {text}" for document in given.documents for text in cautions(document, openshift=openshift)),
         *([f"left out: {', '.join(given.left_out)}"] if given.left_out else []),
+        *([why] if (why := why_no_driver(after, seen)) else []),
     ]
     return Rendered(rendered(after, seen), (*wrong.values(), *others), tuple(notes))
 

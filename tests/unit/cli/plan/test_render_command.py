@@ -1,6 +1,7 @@
 """`nicfleet render`, and what is wrong with the flags of both commands."""
 
 import io
+import json
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,25 @@ def test_without_nodes_it_says_that_there_is_no_driver() -> None:
     assert result.exit_code == 0
     assert "# There is no driver's DaemonSet" in result.stdout
     assert not any(obj["metadata"]["name"].startswith("mofed-") for obj in yaml.safe_load_all(result.stdout))
+
+
+def test_of_nodes_without_labels_it_says_that_there_is_no_driver(tmp_path: Path) -> None:
+    """As those of a new cluster are, of which no agent has told anything."""
+    times = {"creationTimestamp": "2026-01-01T00:00:00Z"}
+    node = {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {"name": "new", "uid": "u", "resourceVersion": "1", **times},
+    }
+    (tmp_path / "nodes.json").write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": [node]}))
+
+    result = nicfleet("render", "-f", POLICY, "--inventory", tmp_path / "nodes.json")
+
+    assert result.exit_code == 0
+    assert "# There is no driver's DaemonSet" in result.stdout
+    (told,) = (line for line in result.stderr.splitlines() if "There is no driver's DaemonSet" in line)
+    assert told.startswith("nicfleet: note: ")
+    assert "none of those given gets a driver. It takes the label feature.node.kubernetes.io/pci-15b3.present" in told
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
