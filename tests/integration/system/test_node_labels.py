@@ -92,6 +92,7 @@ def test_an_impossible_label_is_left_out_and_the_others_are_written(product: Pro
 
 def test_a_second_agent_for_a_node_is_refused_and_seen(product: Product, agent: Agent) -> None:
     """Behaviour 12: the first one keeps its node, and both the log and ListNodes say so."""
+    eventually(lambda: agent.logged("coordinator connected"))
     impostor = Agent("cx5", agent.root, product.coordinator.address, product.folder / "impostor")
     impostor.process.log.parent.mkdir()
     try:
