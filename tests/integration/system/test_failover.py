@@ -12,9 +12,9 @@ import grpc
 import pytest
 from aiohttp import web
 
-from nicfleet.transport import LEADER_METADATA
 from coordinator.leadership.lease import TIMES
 from nicfleet import names
+from nicfleet.transport import LEADER_METADATA
 from nicfleet.v1 import view_pb2, view_pb2_grpc
 from tests.controlplane.cluster import ControlPlane
 from tests.controlplane.nodes import fake_node
