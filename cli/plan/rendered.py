@@ -15,9 +15,7 @@ HEAD: Final = (
     "# What the coordinator would apply, in this order. Left out is what only a cluster can tell: the uid in",
     f"# ownerReferences and, as it depends on that, the annotation {HASH_ANNOTATION}.",
 )
-_NO_DRIVER: Final = (
-    "There is no driver's DaemonSet: one is made for each operating system, kernel and architecture, and"
-)
+_NO_DRIVER: Final = "There is no driver's DaemonSet: one is made for each operating system, kernel and architecture"
 _COLUMNS: Final = 118
 
 
@@ -36,8 +34,8 @@ def why_no_driver(outlook: Outlook, seen: Seen) -> str:
     if not seen.nodes:
         return f"{_NO_DRIVER}, and no node is known. Give their inventories with --inventory."
     return (
-        f"{_NO_DRIVER}, and none of those given gets a driver. It takes the label {NIC_LABEL}=true, which Nodes of a new "
-        "cluster lack, and those of operating system and kernel: give a file of nicfleet record from each kind of node."
+        f"{_NO_DRIVER}, and none of those given gets a driver. It takes the label {NIC_LABEL}=true, which Nodes of a "
+        "new cluster lack, and those of operating system and kernel: give a nicfleet record of each kind of node."
     )
 
 
