@@ -4,6 +4,8 @@
 was encryption, and the last one whose coordinators made a Lease that is nobody's.
 """
 
+import os
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -137,12 +139,26 @@ def test_an_uninstall_leaves_what_the_page_says(installer: Helm, plane: ControlP
     assert len(crds) == 6
     assert left - crds == {("Pod", "nicfleet-check")}
     assert row_of("Pod `nicfleet-check`")
-    assert row_of("The CRDs")
+    words = (row_of("The CRDs of nicfleet") + row_of("The CRD of NetworkAttachmentDefinitions")).split()
+    assert {name for _, name in crds} <= {word.strip("`") for word in words}
     assert labels(plane)
     assert row_of("Labels that nicfleet wrote to nodes")
+    plane.kubectl("label", "node", "worker-1", "example.com/mine=a")
+    run_of_page("apply --server-side --field-manager=nicfleet-labels", plane)
+    assert labels(plane) == {}
+    assert plane.get("node", "worker-1")["metadata"]["labels"]["example.com/mine"] == "a"
 
 
 def row_of(word: str) -> str:
     """The line of the page's table about it."""
     (row,) = (line for line in PAGE.splitlines() if line.startswith("|") and word in line.split("|")[1])
     return row
+
+
+def run_of_page(word: str, plane: ControlPlane) -> None:
+    """Run the page's block that has this in it, as a person pastes it."""
+    (block,) = (each for each in PAGE.split("\n\n") if each.startswith("    ") and word in each)
+    path = f"{plane.kubectl_path.parent}:{os.environ['PATH']}"
+    subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", block], check=True, env={"PATH": path, "KUBECONFIG": str(plane.kubeconfig)}
+    )
