@@ -3,13 +3,12 @@
 from collections import deque
 from typing import Final
 
-from cli.must_gather.redaction import redact_text
+from cli.must_gather.redaction import CUT, redact_text
 
 MOST_BYTES: Final = 4 << 20
 """Kept of one log. The kubelet could be given this bound too, but would then leave out the newest lines."""
 
 LONGEST_LINE: Final = 32 << 10
-_CUT: Final = " [the rest of this line is left out]"
 
 
 class LogTail:
@@ -45,7 +44,7 @@ class LogTail:
         self._extend(data)
         line = self._open.decode(errors="replace").rstrip("\r")
         if self._too_long:
-            line += _CUT
+            line += CUT
         self._open, self._too_long = b"", False
         self._lines.append(line)
         self._kept += len(line) + 1

@@ -6,15 +6,22 @@ from typing import Final
 from cli.must_gather.redaction.mask import LEFT_OUT, MASK
 from cli.must_gather.redaction.names import is_secret
 
-_NAME: Final = re.compile(r"(?<![\w.-])([\w.-]++)([\\\"'`)\]]{0,6}[ \t]{0,8}(?:=>|:=|[:=])[ \t]{0,8})")
-_FLAG: Final = re.compile(r"(?<![\w-])(--?[A-Za-z][\w.-]*+)(?:[ \t]++|[\\\"']{1,4},[ \t]{0,4})(?=[^\s-])")
+_NAME: Final = re.compile(r"(?<![\w.-])([\w.-]++)([\\\"'`)\]]{0,6}[ \t]{0,8}(?:=>|:=|[:=])[ \t]*+)")
+_FLAG: Final = re.compile(r"(?<![\w.-])(--?[A-Za-z][\w.-]*+)(?:[ \t]++|[\\\"']{1,4},[ \t]{0,4})(?=[^\s-])")
 """Also in lists as programs print them."""
-_PASSWORD_FLAG: Final = re.compile(r"\b(?:sshpass|mysql\w*|mariadb|login)\b[^\n]*?[ \t]-p[ \t]{0,4}(?=[^\s-])")
+_FLAG_ALONE: Final = re.compile(r"[ \t]*+(?:- )?[ \t]*+[\"']?(--?[A-Za-z][\w.-]*+)[\"']?,?[ \t\r]*+")
+_ITEM: Final = re.compile(r"[ \t]*+(?:- )?[ \t]*+(\S.*+)")
+_TAKES_PASSWORD: Final = re.compile(r"\b(?:sshpass|mysql\w*+|mariadb|login)\b")
+_PASSWORD_FLAG: Final = re.compile(r"[ \t]-p[ \t]{0,4}(?=[^\s-])")
 _USER_FLAGS: Final = frozenset({"-u", "--user", "-U", "--proxy-user"})
-_USER: Final = re.compile(r"[^\s:]*:(?!\d+(?:\s|$))[^\s]+")
-_OPENING: Final = re.compile(r"(\\*)([\"'`])")
+_USER: Final = re.compile(r"[^\s:]{0,256}+:(?!\d{1,10}+(?:\s|$))\S")
+_OPENING: Final = re.compile(r"(\\*+)([\"'`])")
+_CLOSING: Final = re.compile(r"(?<!\\)(\\*+)([\"'`])")
+_SPACE: Final = re.compile(r"\s")
+_ENDS_IN_A_QUERY: Final = re.compile(r"[&\s\"'<>#\\]")
 _NEXT: Final = re.compile(
-    r"(?:[,;&|]{0,2}[ \t]++|,(?=[\"'\\]))(?=(?:-{1,2}|[\"'\\{]{0,4})[A-Za-z][\w.-]*+[\"'\\]{0,4}[ \t]?[:=])"
+    r"(?:[,;&|]{1,2}[ \t]++|(?<![ \t])[ \t]++|,(?=[\"'\\]))"
+    r"(?=(?:-{1,2}|[\"'\\{]{0,4})[A-Za-z][\w.-]*+[\"'\\]{0,4}[ \t]?[:=])"
 )
 _PAIR: Final = re.compile(r"[\\\"'`]{0,4}([\w.-]++)")
 _QUERY_ONLY: Final = frozenset({"sig", "signature", "x-amz-signature", "x-goog-signature", "code", "key", "sv"})
@@ -27,7 +34,10 @@ _LOOK_BACK: Final = 80
 
 _EMPTY: Final = frozenset({"true", "false", "null", "none", "nil", "<nil>", "", "|", ">", "~"})
 _VARIABLE: Final = re.compile(r"\$[({]{0,2}[A-Z_][A-Z0-9_]*[)}]{0,2}")
-_OBJECT: Final = re.compile(r"\b(?:secret|configmap|pod|serviceaccount|node|namespace|key)s? \\*\"[\w./-]{1,253}\\*\"")
+_OBJECT: Final = re.compile(
+    r"\b(?:secret|configmap|pod|serviceaccount|node|namespace|key)s? \\*+\"[\w./-]{1,253}+\\*+\""
+)
+_WORD: Final = re.compile(r"[^\s:,.;()]++")
 _SAYS_WHAT: Final = re.compile(
     r"cannot|denied|empty|error|exceeded|expired|failed|forbidden|invalid|malformed|missing|not|refused|rejected|required"
     r"|timed|timeout|unauthorized|unknown|unsupported|wrong"
@@ -46,8 +56,26 @@ class Line:
     def __init__(self) -> None:
         self.named = ""
         """The name, if the last field was the `name` or `key` of a pair and it is of a secret."""
+        self._flag = ""
+        """The flag, if the last line was one alone that takes a secret."""
 
     def __call__(self, text: str) -> str:
+        before = self.named, self._flag
+        clean = self._named(self._follows(text))
+        if text.lstrip(" \t")[:1] in ("", "#"):  # what is said between a name and its value
+            self.named, self._flag = before
+        return clean
+
+    def _follows(self, text: str) -> str:
+        """Without the value of a flag that the line before has."""
+        item, alone = _ITEM.match(text), _FLAG_ALONE.fullmatch(text)
+        flag, self._flag = self._flag, alone[1] if alone and not text.startswith("#") else ""
+        value = item[1].strip("\"',") if item else ""
+        if not flag or item is None or value.startswith(("-", "#", MASK)) or not flag_takes_secret(flag, value):
+            return text
+        return text if is_kept(value) else f"{text[: item.start(1)]}{MASK}"
+
+    def _named(self, text: str) -> str:
         parts, done, at, named = [], 0, 0, self.named
         self.named = ""
         while found := _NAME.search(text, at):
@@ -60,7 +88,7 @@ class Line:
                 continue
             self.named = named = ""
             end = _end(text, found)
-            if not _is_kept(text[at:end]):
+            if not is_kept(text[at:end]):
                 parts += [text[done:at], MASK]
                 done = end
             at = max(end, at)
@@ -85,7 +113,7 @@ def opens_secret(text: str) -> str:
 def flag_takes_secret(flag: str, value: str) -> bool:
     """Whether the value of a flag is a secret."""
     if flag in _USER_FLAGS:
-        return _USER.fullmatch(value) is not None
+        return _USER.match(value) is not None
     return flag.startswith("-") and is_secret(flag)
 
 
@@ -94,9 +122,11 @@ def _flags(text: str) -> str:
     parts, done, at = [], 0, 0
     while found := _FLAG.search(text, at):
         at = found.end()
+        if found[1] not in _USER_FLAGS and not is_secret(found[1]):
+            continue
         end = _word_end(text, at)
         value = text[at:end]
-        if flag_takes_secret(found[1], value.strip("\"'\\")) and not _is_kept(value):
+        if flag_takes_secret(found[1], value.strip("\"'\\")) and not is_kept(value):
             parts += [text[done:at], MASK]
             done = at = end
     text = "".join((*parts, text[done:]))
@@ -104,8 +134,14 @@ def _flags(text: str) -> str:
 
 
 def _password_flag(text: str) -> str:
-    found = _PASSWORD_FLAG.search(text)
-    return f"{text[: found.end()]}{MASK}{text[_word_end(text, found.end()) :]}" if found else text
+    command = _TAKES_PASSWORD.search(text)
+    if command is None:
+        return text
+    parts, done = [], 0
+    while found := _PASSWORD_FLAG.search(text, max(done, command.end())):
+        parts += [text[done : found.end()], MASK]
+        done = _word_end(text, found.end())
+    return "".join((*parts, text[done:]))
 
 
 def _end(text: str, found: re.Match[str]) -> int:
@@ -121,10 +157,11 @@ def _end(text: str, found: re.Match[str]) -> int:
     if found[1].startswith("-"):
         return _word_end(text, at)
     if before.endswith(("?", "&")):
-        return _until(text, at, re.compile(r"[&\s\"'<>#\\]"))
+        return _until(text, at, _ENDS_IN_A_QUERY)
     quote = before[-1:]
     if quote in ("'", '"', "`") and quote not in found[2]:  # the name and the value are in one pair of quotes
-        return _until(text, at, re.compile(re.escape(quote)))
+        end = text.find(quote, at)
+        return end if end >= 0 else len(text)
     if _HEADER.search(found[1]) or (len(before) < _LOOK_BACK and before.strip() in _BEFORE_A_WHOLE_LINE):
         return len(text)
     return _until(text, at, _NEXT)
@@ -140,10 +177,11 @@ def _quoted_end(text: str, at: int) -> int | None:
     opening = _OPENING.match(text, at)
     if opening is None:
         return None
-    slashes, quote = opening[1], opening[2]
-    closing = rf"(?<!\\){re.escape(slashes)}{quote}" if slashes else rf"(?<!\\)(?:\\\\)*{quote}"
-    found = re.compile(closing).search(text, opening.end())
-    return found.end() if found else len(text)
+    for found in _CLOSING.finditer(text, opening.end()):
+        slashes = len(found[1])
+        if found[2] == opening[2] and (slashes == len(opening[1]) if opening[1] else slashes % 2 == 0):
+            return found.end()
+    return len(text)
 
 
 def _balanced_end(text: str, at: int) -> int:
@@ -158,14 +196,18 @@ def _balanced_end(text: str, at: int) -> int:
 def _word_end(text: str, at: int) -> int:
     """Of a word of a shell."""
     end = _quoted_end(text, at)
-    return end if end is not None else _until(text, at, re.compile(r"\s"))
+    return end if end is not None else _until(text, at, _SPACE)
 
 
-def _is_kept(value: str) -> bool:
+def is_kept(value: str) -> bool:
     """Whether it is no secret: nothing, a switch, where a secret is to be put in, or what is wrong with one."""
     bare = value.strip(" \t\r\"'\\,;)}]")
-    if bare.lower() in _EMPTY or value.strip() in (MASK, LEFT_OUT) or _VARIABLE.fullmatch(value.strip()):
+    if (
+        bare.lower() in _EMPTY
+        or value.strip(" \t\r\"'\\,;)}") in (MASK, LEFT_OUT)
+        or _VARIABLE.fullmatch(value.strip())
+    ):
         return True
-    words = [word.strip("\"'\\") for word in re.findall(r"[^\s:,.;()]+", _OBJECT.sub("", value.lower()))]
+    words = [word.strip("\"'\\") for word in _WORD.findall(_OBJECT.sub("", value.lower()))]
     around = [word for word in words if not _SAYS_WHAT.fullmatch(word)]
     return len(around) < len(words) and all(_AROUND.fullmatch(word) for word in around)

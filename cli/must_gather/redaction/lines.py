@@ -6,16 +6,19 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from cli.must_gather.redaction import fields, words
-from cli.must_gather.redaction.mask import MASK
+from cli.must_gather.redaction.mask import CUT, MASK
 from cli.must_gather.redaction.names import is_secret
 
 Redact = Callable[[Any, str], Any]
 """A tree without secrets, by the name that it stands under."""
 
+LONGEST_LINE: Final = 64 << 10
+"""Twice what a log may have."""
+
 _STAMP: Final = re.compile(r"(?:\d{4}-\d\d-\d\dT[\d:.]{8,20}(?:Z|[+-]\d\d:\d\d) )?")
 """What the kubelet puts before each line of a log."""
 
-_WRAPPED: Final = re.compile(r"(?:[A-Za-z0-9+/]{40,}\n)++[A-Za-z0-9+/]*={0,2}\n?")
+_WRAPPED: Final = re.compile(r"(?:[A-Za-z0-9+/]{40,}+\n)++[A-Za-z0-9+/]*+={0,2}+\n?")
 """A text that is wholly in base64, over several lines."""
 
 _BEGIN: Final = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY[A-Z ]{0,10}-----")
@@ -25,23 +28,29 @@ _KEY_LINE: Final = 40
 """Letters that a line of a key has at least, but for the last; behind what a logger puts there, nearly a whole line."""
 _KEY_LINES: Final = 400
 """A private key has no more."""
-_OF_A_KEY: Final = re.compile(r"(?<![^\s\"'|>])[A-Za-z0-9+/]+={0,2}(?=[\"',\\n]*$)|(?:Proc-Type|DEK-Info): .*$")
+_OF_A_KEY: Final = re.compile(
+    r"(?<![^\s\"'|>])[A-Za-z0-9+/]++={0,2}+(?=(?:[\"',]|\\++n)*+$)|(?:Proc-Type|DEK-Info): .*+"
+)
 _AFTER_BEGIN: Final = re.compile(
-    r"(?:(?:\\+[nr]|\s){0,4}[A-Za-z0-9+/]{16,}={0,2})*+(?:(?:\\+[nr]|\s){0,4}[A-Za-z0-9+/]+={0,2}$)?"
+    r"(?:(?:\\++[nr]|\s){0,4}+[A-Za-z0-9+/]{16,}+={0,2}+)*+(?:(?:\\++[nr]|\s){0,4}+[A-Za-z0-9+/]++={0,2}+$)?"
 )
 
 _OPENS_BLOCK: Final = re.compile(
-    r"(?P<indent>\s*(?:- )*)[\"']?(?P<name>[\w.-]+)[\"']?:[ \t]*(?:[|>][-+\d]{0,3})?[ \t]*(?:#.*)?"
+    r"(?P<indent>\s*+(?:- )*+)[\"']?(?P<name>[\w.-]++)[\"']?(?:[ \t]*+=|:)[ \t]*+(?:[|>][-+\d]{0,3}+)?+[ \t]*+(?:#.*)?"
 )
 
 
 def clean(text: str, redact: Redact) -> str:
-    """The text without secrets."""
+    """The text without secrets, and without the rest of lines that are too long."""
     if "\n" not in text:
-        return _Cleaner(redact)(text)
+        return _Cleaner(redact)(_cut(text))
     if _WRAPPED.fullmatch(text) and words.is_opaque("".join(text.split()), _holds(redact)):
         return MASK
-    return "\n".join(_lines(text.split("\n"), redact))
+    return "\n".join(_lines([_cut(line) for line in text.split("\n")], redact))
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]}{CUT}"
 
 
 def _lines(lines: list[str], redact: Redact) -> Iterator[str]:

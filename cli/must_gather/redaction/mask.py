@@ -7,3 +7,6 @@ MASK: Final = "[REDACTED]"
 
 LEFT_OUT: Final = "[LEFT OUT]"
 """Of what nobody knows enough about to keep."""
+
+CUT: Final = " [the rest of this line is left out]"
+"""Where a line is longer than anybody reads."""

@@ -32,7 +32,7 @@ _ABOUT: Final = re.compile(
 """`secretName` and the like say where a secret is, and that is often what is wrong."""
 _NAMES: Final = re.compile(r"imagepullsecrets?|pullsecrets?|ufmsecret|nicfleettlssecret")
 """Fields and variables of which the values are names of Secrets."""
-_SSH: Final = re.compile(r"id_(?:rsa|dsa|ecdsa|ed25519)(?:_\w+)?$")
+_SSH: Final = re.compile(r"id_(?:rsa|dsa|ecdsa|ed25519)(?:_\w{1,128}+)?$")
 
 _LONGEST: Final = 128
 

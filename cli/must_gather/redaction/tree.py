@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from cli.must_gather.redaction import fields, lines, variables
+from cli.must_gather.redaction import fields, lines, variables, yaml_text
 from cli.must_gather.redaction.mask import LEFT_OUT, MASK
 from cli.must_gather.redaction.names import is_secret
 
@@ -24,7 +24,7 @@ _HASH: Final = re.compile(r"(?:sha\d+[:-])?(?:[0-9a-f]{8,128}|[A-Za-z0-9+/]{43}=
 
 
 def redact(value: Any, name: str = "") -> Any:
-    """The same tree without secrets; `name` is the key that it stands under. Texts of JSON are trees too."""
+    """The same tree without secrets; `name` is the key that it stands under. Texts of JSON and YAML are trees too."""
     if is_secret(name):
         return _under_secret(value)
     if isinstance(value, Mapping):
@@ -39,9 +39,9 @@ def redact(value: Any, name: str = "") -> Any:
 def redact_text(text: str) -> str:
     """A text of any kind: JSON, YAML, a log, a sentence."""
     tree = _tree(text)
-    if tree is None:
-        return lines.clean(text, redact)
-    return lines.rewritten(text, tree, redact)
+    if tree is not None:
+        return lines.rewritten(text, tree, redact)
+    return lines.clean(yaml_text.masked(text, redact) if yaml_text.may_be(text) else text, redact)
 
 
 def _tree(text: str) -> Any:

@@ -58,12 +58,20 @@ def _element(found: re.Match[str]) -> str:
     return f"<{found[1]}{MASK}" if is_secret(found[1].rstrip(">")) else found[0]
 
 
+def _web_token(found: re.Match[str]) -> str:
+    """From where one begins, also behind a letter."""
+    begin = found[0].find("eyJ")
+    token = found[0][begin:] if begin >= 0 else ""
+    return f"{found[0][:begin]}{MASK}" if len(token) >= _SHORTEST_WEB_TOKEN and "." in token else found[0]
+
+
 def _bootstrap(found: re.Match[str]) -> str:
     """Of a kubeadm cluster. A name with a dot has no digits on both sides, mostly."""
     halves = found[0].split(".")
     return MASK if all(any(c.isdigit() for c in half) for half in halves) else found[0]
 
 
+_SHORTEST_WEB_TOKEN: Final = 20
 _DIGEST: Final = re.compile(r"@sha(?:256|512):[0-9a-f]{64,128}\b")
 _REST: Final = r"[\w.+/=~-]"
 _APART: Final = r"(?<![A-Za-z0-9])"
@@ -79,7 +87,7 @@ SHAPES: Final = (
     Shape("a password in quotes, or in a .netrc", ("password", "passphrase", "identified"),
           re.compile(r"\b(login\s+\S+\s+password\s+|(?:password|passphrase|identified\s+by)\s+(?=['\"]))"
                      r"('[^']*'|\"[^\"]*\"|\S+)", re.IGNORECASE), rf"\1{MASK}"),
-    Shape("a JSON Web Token", ("eyj",), re.compile(rf"eyJ(?=[\w+/=~-]*\.){_REST}{{17,}}"), MASK),
+    Shape("a JSON Web Token", ("eyj",), re.compile(rf"{_REST}{{20,}}+"), _web_token),
     Shape("NVIDIA's and Hugging Face's keys", ("nvapi-", "hf_"),
           re.compile(rf"nvapi-{_REST}{{10,}}|{_APART}hf_{_REST}{{10,}}"), MASK),
     Shape("GitHub's and GitLab's tokens", ("gh", "glpat-", "github_pat_"),
@@ -93,6 +101,9 @@ SHAPES: Final = (
     Shape("Docker's, npm's, PyPI's, Vault's and DigitalOcean's", ("dckr_", "npm_", "pypi-", "hvs.", "dop_v1_"),
           re.compile(rf"{_APART}(?:dckr_[op]at_|npm_|pypi-Ag|hvs\.|dop_v1_){_REST}{{16,}}"), MASK),
     Shape("OpenShift's tokens", ("sha256~",), re.compile(rf"sha256~{_REST}{{9,}}"), MASK),
+    Shape("hashes of passwords", ("$",),
+          re.compile(r"\$(?:[1-7y]|2[abxy]?|apr1|gy|md5|sha\d{1,3}|argon2[a-z]{0,2}|scrypt|pbkdf2[\w-]{0,16}+)\$[\w./=+,$-]{8,}+"),
+          MASK),
     Shape("kubeadm's tokens", (".",), re.compile(r"\b[a-z0-9]{6}\.[a-z0-9]{16}\b"), _bootstrap),
 )  # fmt: skip
 """In the order in which they are looked for."""

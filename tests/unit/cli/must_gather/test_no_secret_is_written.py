@@ -81,6 +81,11 @@ TEXTS: dict[str, tuple[st.SearchStrategy[str], Callable[[str], str]]] = {
     "json": (phrases, lambda s: f'got {{"level": "info", "token": {json.dumps(s)}}} from it'),
     "json-cut-off": (phrases, lambda s: f'{{"a": {{"accessToken": {json.dumps(s)}, "port": "1"'),
     "json-in-json": (phrases, lambda s: json.dumps({"msg": json.dumps({"db": {"pass": s}})})),
+    "flag-alone-in-its-line": (words, lambda s: f"args:\n- --token\n- {s}"),
+    "variable-with-a-comment": (words, lambda s: f"- name: DB_PASSWORD\n  # of the database\n  value: {s}"),
+    "next-line-after-equals": (words, lambda s: f"[db]\npassword=\n  {s}\nport=1"),
+    "htpasswd": (long_words, lambda s: f"admin:$apr1$salt${s}"),
+    "shadow": (long_words, lambda s: f"root:$6$salt${s}:19000:0:99999:7:::"),
     "go": (phrases, lambda s: f"config: {{Password:{s} Port:1}}"),
     "go-map": (phrases, lambda s: f"header map[Authorization:[{s}] Host:[a]]"),
     "url": (words, lambda s: f"via http://user:{s}@proxy.example.com:3128"),
@@ -119,6 +124,29 @@ OBJECTS: dict[str, tuple[st.SearchStrategy[str], Callable[[str], Any]]] = {
     "last-applied": (phrases, lambda s: {"annotations": {LAST_APPLIED: json.dumps({"spec": {"any": s}})}}),
     "key-of-a-config-map": (phrases, lambda s: {"data": {"tls.key": s, "id_rsa": s}}),
     "yaml-in-a-config-map": (phrases, lambda s: {"data": {"a.yaml": yaml.safe_dump({"a": [{"ufm": {"pw": s}}]})}}),
+    "flag-in-yaml": (phrases, lambda s: {"data": {"a.yaml": yaml.safe_dump({"a": ["--token", s, "-v"]})}}),
+    "flag-in-a-flow-of-yaml": (
+        phrases,
+        lambda s: {"a": yaml.safe_dump({"a": ["--token", s]}, default_flow_style=True, width=999)},
+    ),
+    "value-before-its-name-in-yaml": (
+        phrases,
+        lambda s: {"a": yaml.safe_dump([{"value": s, "name": "DB_PASSWORD"}], sort_keys=False)},
+    ),
+    "comment-in-yaml": (words, lambda s: {"a": f"# it\n- name: DB_PASSWORD\n  # of the database\n\n  value: '{s}'\n"}),
+    "secret-in-yaml": (
+        phrases,
+        lambda s: {"a": yaml.safe_dump({"kind": "Secret", "stringData": {"any": s}, "data": {"b": s}})},
+    ),
+    "secret-in-yaml-in-yaml": (
+        phrases,
+        lambda s: {"a": yaml.safe_dump({"b": yaml.safe_dump({"kind": "Secret", "data": {"any": s}})})},
+    ),
+    "quotes-over-several-lines-in-yaml": (
+        phrases,
+        lambda s: {"a": yaml.safe_dump({"password": s, "port": 1}, default_style='"', width=8)},
+    ),
+    "unknown-variable-in-yaml": (phrases, lambda s: {"a": yaml.safe_dump({"env": [{"name": "NOTE", "value": s}]})}),
     "release-in-a-config-map": (phrases, lambda s: {"data": {"release": packed(s)}}),
     "token-as-a-key": (long_words, lambda s: {f"eyJhbGciOi.{s}.{s}": "a"}),
 }

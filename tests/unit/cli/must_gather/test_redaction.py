@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from cli.must_gather.redaction import LEFT_OUT, MASK, redact, redact_text
+from cli.must_gather.redaction import CUT, LEFT_OUT, MASK, redact, redact_text
+from cli.must_gather.redaction.lines import LONGEST_LINE
 
 # Put together here, so that no scanner of this repository takes them for real.
 JWT = "eyJhbGciOiJSUzI1NiIs." + "eyJpc3MiOiJrdWJlcm5ldGVz.c2lnbmF0dXJl"
@@ -70,7 +71,7 @@ def packed(text: str) -> str:
         pytest.param("key=TOKEN value=abc", f"key=TOKEN value={MASK}", id="a-pair-in-a-line"),
         pytest.param('"token": "abc", "up": "24.10"', f'"token": {MASK}, "up": "24.10"', id="json-that-is-cut-off"),
         pytest.param(
-            '"m": "{\\"pw\\":\\"a\\",\\"up\\":1}"', f'"m": "{{\\"pw\\":{MASK},\\"up\\":1}}"', id="json-in-quotes"
+            '"m": "{\\"pw\\":\\"a\\",\\"n\\":1}"', f'"m": "{{\\"pw\\": \\"{MASK}\\", \\"n\\": 1}}"', id="json-in-quotes"
         ),
         pytest.param('x Z {"token": "a"} y', f'x Z {{"token": "{MASK}"}} y', id="json-within-a-line"),
         pytest.param(
@@ -87,9 +88,49 @@ def packed(text: str) -> str:
             'volume "token" : secret "ngc" not found',
             id="that-it-is-missing",
         ),
+        pytest.param(
+            "up: 1\ntoken: has expired\n", "up: 1\ntoken: has expired\n", id="what-is-wrong-with-a-token-in-yaml"
+        ),
         pytest.param("authorization.go:69] ok", "authorization.go:69] ok", id="a-place-in-a-program"),
         pytest.param("image a/b:1@sha256:" + 64 * "a", "image a/b:1@sha256:" + 64 * "a", id="an-image-with-its-digest"),
         pytest.param('{"a": "b", "token": "c"}', json.dumps({"a": "b", "token": MASK}), id="json"),
+        pytest.param("a:\n- --token\n- abc # x\n", f"a:\n- --token\n- {MASK} # x\n", id="a-flag-and-its-value-in-yaml"),
+        pytest.param("a: [--token, abc, -v]", f"a: [--token, {MASK}, -v]", id="a-flag-and-its-value-in-a-flow-of-yaml"),
+        pytest.param("- value: abc\n  name: PW", f"- value: {MASK}\n  name: PW", id="a-value-before-its-name"),
+        pytest.param("- name: PW\n  # x\n  value: abc", f"- name: PW\n  # x\n  value: {MASK}", id="a-comment-between"),
+        pytest.param(
+            "kind: Secret\nstringData:\n  a: abc # x",
+            f"kind: Secret\nstringData:\n  a: {MASK} # x",
+            id="a-secret-in-yaml",
+        ),
+        pytest.param(
+            "a: 1\n---\nkind: Secret\ndata: {b: YQ}", f"a: 1\n---\nkind: Secret\ndata: {{b: {MASK}}}", id="documents"
+        ),
+        pytest.param("a: &b x y\ntoken: *b\n", f"a: {MASK}\ntoken: {MASK}\n", id="an-alias-below-a-secret's-name"),
+        pytest.param('password: "ab\n  cd"\nup: 1', f"password: {MASK}\nup: 1", id="quotes-over-two-lines"),
+        pytest.param(
+            "a.yaml: |\n  kind: Secret\n  data:\n    b: YQ\nc: 1\n",
+            f"a.yaml: |\n  kind: Secret\n  data:\n    b: {MASK}\nc: 1\n",
+            id="yaml-in-yaml",
+        ),
+        pytest.param(
+            "kind: Secret\ndata: {b: YQ}\nkind: Secret",
+            f"kind: Secret\ndata: {{b: {MASK}}}\nkind: Secret",
+            id="a-name-twice",
+        ),
+        pytest.param(
+            "I1 up\n- --token\n- abc\n- -v", f"I1 up\n- --token\n- {MASK}\n- -v", id="a-flag-and-its-value-in-a-log"
+        ),
+        pytest.param(
+            "I1 up\n- name: PW\n  # x\n  value: abc",
+            f"I1 up\n- name: PW\n  # x\n  value: {MASK}",
+            id="a-comment-between-in-a-log",
+        ),
+        pytest.param("password =\n  abc\nup", f"password =\n  {MASK}\nup", id="on-the-line-after-an-equals-sign"),
+        pytest.param("me:$apr1$" + "ab$cdefghij", f"me:{MASK}", id="a-hash-of-htpasswd"),
+        pytest.param("root:$6$" + "ab$cdefghij:19000:", f"root:{MASK}:19000:", id="a-hash-of-shadow"),
+        pytest.param("a " * 40_000, ("a " * 40_000)[:LONGEST_LINE] + CUT, id="a-line-longer-than-anybody-reads"),
+        pytest.param("# mine\na: [1]  # x\n", "# mine\na: [1]  # x\n", id="yaml-without-secrets-stays-as-it-is"),
         pytest.param('{"a" : "b"}', '{"a" : "b"}', id="json-without-secrets-stays-as-it-is"),
         pytest.param("0000:3b:00.0 mlx5_0 up", "0000:3b:00.0 mlx5_0 up", id="a-line-of-a-log"),
         pytest.param("nicfleet.io/desired-hash: 0f3ac1", "nicfleet.io/desired-hash: 0f3ac1", id="a-hash"),
