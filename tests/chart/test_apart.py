@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.chart.helm import CHART, NAMESPACE, ROOT, Helm
+from tests.chart.helm import CHART, NAMESPACE, Helm
 from tests.controlplane.cluster import ControlPlane
 from tests.controlplane.nodes import fake_node
 from tests.integration.system.waiting import eventually
@@ -31,7 +31,6 @@ def test_coordinators_are_apart_after_an_install_and_every_upgrade(
 ) -> None:
     plane.kubectl("delete", "nodes", "--all")
     plane.apply(*(fake_node(f"worker-{index}", labels=labels) for index, labels in enumerate(nodes, start=1)))
-    plane.install(ROOT / "deploy/crds")
     installer.run("install", "nicfleet", CHART, IN_NAMESPACE, "--wait", "--timeout=60s", values={"upgradeCRDs": False})
     seen = [places(plane, key)]
     for index in range(UPGRADES):

@@ -113,6 +113,16 @@ def test_an_upgrade_from_the_first_chart_keeps_the_workloads(installer: Helm, pl
     installer.run("uninstall", "nicfleet", IN_NAMESPACE, "--wait")
 
 
+def test_an_upgrade_brings_the_crds_back(installer: Helm, plane: ControlPlane) -> None:
+    """By its hook, which runs after helm has looked for a policy to keep."""
+    installer.run("install", "nicfleet", CHART, IN_NAMESPACE, *WAIT, values={})
+    plane.remove("-f", str(ROOT / "deploy/crds"))
+    before = hooks_run(plane)
+    installer.run("upgrade", "nicfleet", CHART, IN_NAMESPACE, *WAIT, values={})
+    assert hooks_run(plane) == before + 1
+    installer.run("uninstall", "nicfleet", IN_NAMESPACE, "--wait")
+
+
 def test_an_uninstall_leaves_what_the_page_says(installer: Helm, plane: ControlPlane, tmp_path: Path) -> None:
     """Of all kinds that there are. The coordinator runs on meanwhile, as its pod does until it is told to end."""
     plane.remove("-f", str(ROOT / "deploy/crds"))
@@ -153,6 +163,12 @@ def row_of(word: str) -> str:
     """The line of the page's table about it."""
     (row,) = (line for line in PAGE.splitlines() if line.startswith("|") and word in line.split("|")[1])
     return row
+
+
+def hooks_run(plane: ControlPlane) -> int:
+    """How many Jobs that bring the CRDs in step were made."""
+    made = (each.get("objectRef", {}) for each in plane.audit() if each["verb"] == "create")
+    return sum((each.get("resource"), each.get("name")) == ("jobs", "nicfleet-install-crds") for each in made)
 
 
 def run_of_page(word: str, plane: ControlPlane) -> None:
