@@ -57,10 +57,10 @@ class Api:
         async for page in self._kube.pages(Source(resource, namespace, label_selector)):
             yield [{**head, **msgspec.json.decode(raw)} for raw in page.items or ()]
 
-    async def pod(self, namespace: str, name: str) -> dict[str, Any]:
-        body: dict[str, Any] = msgspec.json.decode(
-            await self._get(f"Pod {namespace}/{name}", POD.path(namespace, name))
-        )
+    async def read(self, resource: Resource, name: str, namespace: str = "") -> dict[str, Any]:
+        """One object."""
+        target = f"{resource.kind} {namespace}/{name}" if namespace else f"{resource.kind} {name}"
+        body: dict[str, Any] = msgspec.json.decode(await self._get(target, resource.path(namespace, name)))
         return body
 
     async def secrets(self, namespace: str) -> list[dict[str, Any]]:

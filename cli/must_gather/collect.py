@@ -32,7 +32,7 @@ from cli.must_gather.jobs import CUT_SHORT, ITEM_SECONDS, Job, why, work
 from cli.must_gather.logs import LogTail
 from cli.must_gather.redaction import redact, redact_text
 from coordinator.kube.errors import KubeError, NotFound
-from coordinator.kube.objects import EVENT, NODE, POD, Resource
+from coordinator.kube.objects import EVENT, NAMESPACE, NODE, POD, Resource
 from nicfleet.names import API_GROUP, COORDINATOR_HTTP_PORT
 
 _MOST_PRINTED: Final = 4 << 20
@@ -88,6 +88,7 @@ class Collector:
 
     def _objects(self) -> Iterator[Job]:
         namespace = self._wanted.namespace
+        yield Job(f"namespace {namespace}", self._namespace)
         yield Job("custom resources", self._custom_resources)
         for space in dict.fromkeys((namespace, "default")):
             yield Job(f"events in {space}", partial(self._events, space))
@@ -95,6 +96,11 @@ class Collector:
             yield Job(str(listing), partial(self._listing, listing))
         yield Job("RBAC of the cluster", self._roles)
         yield Job(f"names of secrets in {namespace}", self._secrets)
+
+    async def _namespace(self) -> None:
+        """What is in one that does not exist would be no more than empty."""
+        name = self._wanted.namespace
+        self._save(f"objects/{name}/namespace.yaml", await self._api.read(NAMESPACE, name))
 
     async def _custom_resources(self) -> None:
         """CRDs that count, and all objects of each."""
@@ -183,6 +189,8 @@ class Collector:
             count += 1
             self._archive.add(f"pods/list-{count:03}.jsonl", as_lines(map(asdict, facts)))
             await asyncio.sleep(0)
+        if not any(pod.component == COORDINATOR for pod in self._digest.pods):
+            self._digest.notes.append(f"no Pod of the coordinator is in namespace {self._wanted.namespace}")
 
     async def _agents(self, fleet: FleetReader) -> None:
         count = 0
@@ -269,7 +277,7 @@ class Collector:
             self._save_json(f"inventories/{node}.json", found)
 
     async def _pod(self, pod: PodFact) -> None:
-        self._save(f"pods/{pod.name}/pod.yaml", await self._api.pod(self._wanted.namespace, pod.name))
+        self._save(f"pods/{pod.name}/pod.yaml", await self._api.read(POD, pod.name, self._wanted.namespace))
 
     async def _log(self, pod: PodFact, container: ContainerFact, *, previous: bool) -> None:
         query: dict[str, str | int] = {

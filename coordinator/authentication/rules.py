@@ -143,7 +143,7 @@ def forbidden(user: User) -> Finding:
 
 
 NO_AGENT_TOKEN: Final = Finding(Reason.IdentityUnproven, f"the agent shows no token: {MOUNT_TOKEN}")
-NO_VIEWER_TOKEN: Final = Finding(Reason.IdentityUnproven, f"reading the fleet needs a token: {SHOW_TOKEN}")
+NO_VIEWER_TOKEN: Final = Finding(Reason.IdentityUnproven, f"reading the fleet needs a token; {SHOW_TOKEN}")
 
 
 def _too_long(token: str, longest: int, fix: str) -> Finding | None:

@@ -161,6 +161,7 @@ def test_the_archive_has_what_explains_and_no_secret(trouble: ControlPlane, tmp_
         "manifest.json",
         f"policies/nicclusterpolicies/{names.POLICY_NAME}.yaml",
         "crds/nicclusterpolicies.mellanox.com.yaml",
+        f"objects/{NAMESPACE}/namespace.yaml",
         f"objects/{NAMESPACE}/daemonsets/driver.yaml",
         f"objects/{NAMESPACE}/configmaps/ufm.yaml",
         f"objects/{NAMESPACE}/secrets.txt",
@@ -196,6 +197,15 @@ def test_what_could_not_be_had_is_named(trouble: ControlPlane, tmp_path: Path) -
     assert all(f"{what}: " in files["errors.txt"] for what in failed)
     assert manifest["result"] == "partial"
     assert {entry["path"] for entry in manifest["files"]} == files.keys() - {"manifest.json"}
+
+
+def test_a_namespace_that_is_not_there_is_told(trouble: ControlPlane, tmp_path: Path) -> None:
+    result = gather(tmp_path, trouble.kubeconfig, "--namespace=nowhere")
+
+    files = unpacked(tmp_path)
+    assert result.exit_code == 2
+    assert "namespace nowhere: " in files["errors.txt"]
+    assert "no Pod of the coordinator is in namespace nowhere" in files["summary.md"]
 
 
 def test_secrets_are_never_read(trouble: ControlPlane, tmp_path: Path) -> None:
