@@ -81,6 +81,7 @@ class Reason(StrEnum):
     NodeNotReady = "NodeNotReady"
     DuplicateAgent = "DuplicateAgent"
     MalformedReport = "MalformedReport"
+    ProtocolUnknown = "ProtocolUnknown"
     IdentityUnproven = "IdentityUnproven"
     IdentityForeign = "IdentityForeign"
     IdentityUnchecked = "IdentityUnchecked"

@@ -1,20 +1,29 @@
-"""Who was refused: counted each time, told once.
+"""Who was refused, and why: counted each time, told once.
 
 A peer that is refused comes back every half a minute, and there may be thousands of them. What it says of itself counts
-for nothing here: it could say something else each time.
+for little here: it could say something else each time.
 """
 
 from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote
 
-from nicfleet.reasons import Reason
+from nicfleet.reasons import Finding, Reason
 
 REPEAT_SECONDS: Final = 3600.0
 """Between two lines about the same."""
 _MOST: Final = 4096
 """Peers told of in that time, for each reason. More are only counted."""
+_SENTENCES: Final = 8
+"""Told of one peer in that time, for each reason: behind an address there may be several with a trouble each."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    since: float
+    sentences: set[str]
 
 
 class Refusals:
@@ -22,27 +31,31 @@ class Refusals:
         """`clock` in seconds; it need not be that of the wall."""
         self._clock = clock
         self._counts = Counter[Reason]()
-        self._told: defaultdict[Reason, OrderedDict[tuple[str, str], float]] = defaultdict(OrderedDict)
-        """When, by peer and node, the longest ago first."""
+        self._told: defaultdict[Reason, OrderedDict[tuple[str, str], _Told]] = defaultdict(OrderedDict)
+        """What, by peer and node, the longest ago first."""
 
     @property
     def counts(self) -> Mapping[Reason, int]:
         """How many there were since the start."""
         return self._counts
 
-    def count(self, reason: Reason, peer: str, node: str = "") -> bool:
+    def count(self, why: Finding, peer: str, node: str = "") -> bool:
         """One more, of a peer (an address without its port) that has proved its node; True when it is to be told."""
-        self._counts[reason] += 1
-        return self.is_news(reason, peer, node)
+        self._counts[why.reason] += 1
+        return self.is_news(why, peer, node)
 
-    def is_news(self, reason: Reason, peer: str, node: str = "") -> bool:
+    def is_news(self, why: Finding, peer: str = "", node: str = "") -> bool:
         """The same without counting, for what is no refusal."""
-        told, now = self._told[reason], self._clock()
-        while told and now - next(iter(told.values())) >= REPEAT_SECONDS:
+        told, now = self._told[why.reason], self._clock()
+        while told and now - next(iter(told.values())).since >= REPEAT_SECONDS:
             told.popitem(last=False)
-        if (peer, node) in told or len(told) >= _MOST:
+        if (of_peer := told.get((peer, node))) is None:
+            if len(told) >= _MOST:
+                return False
+            of_peer = told[peer, node] = _Told(now, set())
+        if why.message in of_peer.sentences or len(of_peer.sentences) >= _SENTENCES:
             return False
-        told[peer, node] = now
+        of_peer.sentences.add(why.message)
         return True
 
 

@@ -60,13 +60,19 @@ class CannotListen(RuntimeError):
     """The address to serve on is taken, or is none."""
 
 
+_MEANING: Final = {
+    fleet_pb2.REFUSAL_REASON_MALFORMED: Reason.MalformedReport,
+    fleet_pb2.REFUSAL_REASON_NODE_TAKEN: Reason.DuplicateAgent,
+    fleet_pb2.REFUSAL_REASON_PROTOCOL: Reason.ProtocolUnknown,
+}
+
+
 class _Refusal(Exception):
     """The stream ends, with a reason for the agent and a sentence for its log."""
 
     def __init__(self, reason: fleet_pb2.RefusalReason.ValueType, message: str) -> None:
         super().__init__(message)
-        taken = reason == fleet_pb2.REFUSAL_REASON_NODE_TAKEN
-        self.finding = Finding(Reason.DuplicateAgent if taken else Reason.MalformedReport, message)
+        self.finding = Finding(_MEANING[reason], message)
         self.response = fleet_pb2.ReportResponse(refused=fleet_pb2.Refused(reason=reason, message=message))
 
 
@@ -202,8 +208,9 @@ class FleetService:
         try:
             agent = await self._gate.agent(bearer(context), peer)
         except Unchecked as error:
-            if self._refusals.is_news(Reason.IdentityUnchecked, ""):
-                log.warning("agents not checked", extra={"reason": Reason.IdentityUnchecked, "why": str(error)})
+            unchecked = Finding(Reason.IdentityUnchecked, str(error))
+            if self._refusals.is_news(unchecked):
+                log.warning("agents not checked", extra={"reason": unchecked.reason, "why": unchecked.message})
             await self._hearing.hear_out(context.read, peer)
             await context.abort(grpc.StatusCode.UNAVAILABLE, str(error))
         if isinstance(agent, Finding):
@@ -295,7 +302,7 @@ class FleetService:
 
     def _tell(self, session: Session | None, agent: Agent | None, context: _Context, why: Finding) -> None:
         peer = host_of(context.peer())
-        if self._refusals.count(why.reason, peer, agent.node if agent else ""):
+        if self._refusals.count(why, peer, agent.node if agent else ""):
             _log(session, logging.WARNING, "agent refused", peer=peer, reason=why.reason, why=why.message)
 
 

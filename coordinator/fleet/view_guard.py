@@ -108,7 +108,7 @@ class ViewGuard(grpc.aio.ServerInterceptor):
 
     def _tell(self, context: _Context, finding: Finding) -> None:
         peer = host_of(context.peer())
-        if self._refusals.count(finding.reason, peer):
+        if self._refusals.count(finding, peer):
             log.warning("viewer refused", extra={"peer": peer, "reason": finding.reason, "why": finding.message})
 
 

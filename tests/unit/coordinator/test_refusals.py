@@ -1,10 +1,12 @@
 """Refusals: each counted, told once in a while; and whose address a peer has."""
 
+from dataclasses import replace
+
 import pytest
 
 from coordinator.fleet import refusals
 from coordinator.fleet.refusals import REPEAT_SECONDS, Refusals, host_of, is_loopback
-from nicfleet.reasons import Reason
+from nicfleet.reasons import Finding, Reason
 
 
 class Clock:
@@ -14,17 +16,28 @@ class Clock:
         return self.now
 
 
-def test_each_is_counted_and_told_once_an_hour_for_peer_reason_and_proved_node() -> None:
+UNPROVEN, FOREIGN = Finding(Reason.IdentityUnproven, "no token"), Finding(Reason.IdentityForeign, "of another node")
+
+
+def test_each_is_counted_and_told_once_an_hour_for_peer_sentence_and_proved_node() -> None:
     clock = Clock()
     log = Refusals(clock)
-    told = [log.count(Reason.IdentityForeign, "10.0.0.1", "worker-1") for _ in range(100)]
+    told = [log.count(FOREIGN, "10.0.0.1", "worker-1") for _ in range(100)]
     assert told == [True] + [False] * 99
-    assert log.count(Reason.IdentityForeign, "10.0.0.2", "worker-1")
-    assert log.count(Reason.IdentityForeign, "10.0.0.1", "worker-2")
-    assert log.count(Reason.IdentityUnproven, "10.0.0.1", "worker-1")
+    assert log.count(FOREIGN, "10.0.0.2", "worker-1")
+    assert log.count(FOREIGN, "10.0.0.1", "worker-2")
+    assert log.count(replace(FOREIGN, message="of no agent"), "10.0.0.1", "worker-1")
+    assert log.count(UNPROVEN, "10.0.0.1", "worker-1")
     clock.now = REPEAT_SECONDS
-    assert log.count(Reason.IdentityForeign, "10.0.0.1", "worker-1")
-    assert log.counts == {Reason.IdentityForeign: 103, Reason.IdentityUnproven: 1}
+    assert log.count(FOREIGN, "10.0.0.1", "worker-1")
+    assert log.counts == {Reason.IdentityForeign: 104, Reason.IdentityUnproven: 1}
+
+
+def test_who_is_refused_with_ever_other_words_is_told_of_a_few_times() -> None:
+    log = Refusals(Clock())
+    told = [log.count(replace(UNPROVEN, message=f"no token {number}"), "10.0.0.1") for number in range(100)]
+    assert told == [True] * 8 + [False] * 92
+    assert log.count(UNPROVEN, "10.0.0.2")
 
 
 def test_of_more_peers_than_are_remembered_only_the_number_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,13 +46,13 @@ def test_of_more_peers_than_are_remembered_only_the_number_is_known(monkeypatch:
     clock = Clock()
     log = Refusals(clock)
     for _ in range(3):
-        told = [peer for peer in ("a", "b", "c") if log.count(Reason.IdentityUnproven, peer)]
+        told = [peer for peer in ("a", "b", "c") if log.count(UNPROVEN, peer)]
         assert told == (["a", "b"] if clock.now == 0 else [])
         clock.now += 1
     assert log.counts == {Reason.IdentityUnproven: 9}
-    assert log.count(Reason.IdentityForeign, "c")
+    assert log.count(FOREIGN, "c")
     clock.now = REPEAT_SECONDS
-    assert log.count(Reason.IdentityUnproven, "c")
+    assert log.count(UNPROVEN, "c")
 
 
 @pytest.mark.parametrize(
