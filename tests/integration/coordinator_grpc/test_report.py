@@ -163,13 +163,20 @@ def _oversized() -> fleet_pb2.Update:
     ],
 )
 async def test_a_bad_beginning(
-    coordinator: Coordinator, first: fleet_pb2.ReportRequest, reason: fleet_pb2.RefusalReason.ValueType, sentence: str
+    coordinator: Coordinator,
+    first: fleet_pb2.ReportRequest,
+    reason: fleet_pb2.RefusalReason.ValueType,
+    sentence: str,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     agent = coordinator.agent()
     await agent.call.write(first)
     assert (await agent.receive()).refused == fleet_pb2.Refused(reason=reason, message=sentence)
     assert await agent.end() is grpc.StatusCode.OK
     assert coordinator.connection(NAME) is Connection.NOT_REPORTED
+    (told,) = [vars(record) for record in caplog.records if record.message == "agent refused"]
+    unknown = reason == fleet_pb2.REFUSAL_REASON_PROTOCOL
+    assert told["reason"] == (Reason.ProtocolUnknown if unknown else Reason.MalformedReport)
 
 
 @pytest.mark.parametrize(
