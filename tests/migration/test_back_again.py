@@ -37,6 +37,7 @@ def test_the_operator_finds_everything_as_it_wants_it(
         status = api.daemonset(DRIVER)["status"]
 
     assert status["updatedNumberScheduled"] == status["desiredNumberScheduled"] == len(upstream.WITH_NIC)
+    assert plane.get("validatingwebhookconfiguration", upstream.webhook()["metadata"]["name"])["webhooks"]
     for event in witness.of("Node"):
         labels = event.body["metadata"]["labels"]
         assert labels.items() >= upstream.LABELS[event.name].items()

@@ -113,7 +113,7 @@ def webhook() -> dict[str, Any]:
 def install_nfd(plane: ControlPlane, helm: Helm, folder: Path) -> None:
     """NFD alone, as its own chart has it, and nodes that it has labelled."""
     chart = folder / "nfd"
-    shutil.copytree(HERE / "upstream-chart", chart, ignore=shutil.ignore_patterns("operator.yaml"))
+    shutil.copytree(HERE / "upstream-chart", chart, ignore=shutil.ignore_patterns("operator.yaml", "webhook.yaml"))
     _register(plane)
     helm.run(
         "install", "nfd", chart, f"--namespace={NFD_NAMESPACE}", "--create-namespace", "--wait", "--timeout=60s",
