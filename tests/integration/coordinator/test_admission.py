@@ -94,6 +94,7 @@ class Running:
         await asyncio.gather(*work, return_exceptions=True)
         await webhook.stop()
         await kube.close()
+        await asyncio.sleep(0.5)  # what is left of TLS connections is the API server's farewell
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,8 @@ from tests.controlplane.cluster import ControlPlane
 
 COORDINATOR = f"system:serviceaccount:{names.DEFAULT_NAMESPACE}:nicfleet-coordinator"
 _WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
+_NO_WRITES = ("events", "leases", "selfsubjectreviews")
+"""The last is a question, although it is posted."""
 
 
 class Write(NamedTuple):
@@ -32,7 +34,7 @@ class Audit:
         self._mark = sum(1 for _ in self._plane.audit())
 
     def writes(self) -> list[Write]:
-        """The writes that succeeded since the mark; Events are not among them."""
+        """The writes that succeeded since the mark; Events and the Lease are not among them."""
         return [write for event in self._requests() if (write := _write(event)) is not None]
 
     def objects(self) -> list[Write]:
@@ -50,7 +52,7 @@ class Audit:
 
 def _write(event: dict[str, Any]) -> Write | None:
     target, code = event.get("objectRef", {}), event.get("responseStatus", {}).get("code", 0)
-    if event["verb"] not in _WRITES or target.get("resource") in ("events", "leases") or not 200 <= code < 300:
+    if event["verb"] not in _WRITES or target.get("resource") in _NO_WRITES or not 200 <= code < 300:
         return None
     subresource = f"/{target['subresource']}" if "subresource" in target else ""
     return Write(event["verb"], target["resource"] + subresource, target.get("name", ""))
