@@ -53,7 +53,7 @@ def must_gather(
     Exit code 0: all is there. 2: something could not be had, and errors.txt in the archive names it. 1: nothing.
     """
     from cli.access import AccessUnusable, to_coordinator
-    from cli.must_gather.run import Nothing, Options, gather
+    from cli.must_gather.run import Nothing, Options, Unwritable, gather
     from coordinator.kube.session import ConfigurationError
 
     how = {"ca_file": ca_file, "server_name": server_name, "token_file": token_file}
@@ -76,7 +76,7 @@ def must_gather(
     )
     try:
         bundle = gather(options, say)
-    except ConfigurationError as error:
+    except (ConfigurationError, Unwritable) as error:
         refuse(error)
     except Nothing as error:
         refuse(error, _EXIT_NOTHING)

@@ -56,6 +56,10 @@ class Nothing(Exception):
     """Nothing could be collected; the text is one sentence for the person who asked."""
 
 
+class Unwritable(Exception):
+    """There is no place for the archive where it was asked for; the text says why."""
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """The flags; times in seconds. `namespace` may be empty: it is looked for."""
@@ -84,7 +88,7 @@ class Bundle:
 
 
 def gather(options: Options, say: Callable[[str], None]) -> Bundle:
-    """Make the bundle. Raises Nothing and ConfigurationError."""
+    """Make the bundle. Raises Nothing, Unwritable and ConfigurationError."""
     return asyncio.run(_gather(options, say))
 
 
@@ -173,7 +177,7 @@ def _archive(folder: Path, started: datetime) -> Archive:
     try:
         return Archive(folder, f"nicfleet-must-gather-{started:%Y%m%dT%H%M%SZ}", started)
     except CannotWrite as error:
-        raise Nothing(str(error)) from error
+        raise Unwritable(f"--output-dir: {error}") from error
 
 
 def _wanted(options: Options, namespace: str, started: datetime) -> Wanted:

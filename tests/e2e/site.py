@@ -33,6 +33,10 @@ RELEASE: Final = "nicfleet"
 READY_SECONDS: Final = 120.0
 
 _HELM_SECONDS: Final = 400.0
+_IMAGES: Final = (
+    "custom-columns=NODE:.spec.nodeName,POD:.metadata.name,IMAGE:.spec.containers[*].image,"
+    "RUNS:.status.containerStatuses[*].imageID"
+)
 _KEPT: Final = ("*.log", "*/*.log", "*/*.json", "*/*.toml", "*/log/pods/*/*/*.log")
 
 log = logging.getLogger("e2e")
@@ -132,8 +136,9 @@ class Site:
         return done.stdout
 
     def pods(self) -> str:
-        """All pods, as a person lists them."""
-        return self.plane.kubectl("get", "pods", "--all-namespaces", "-o", "wide")
+        """All pods, as a person lists them, and the images that they run."""
+        every = ("get", "pods", "--all-namespaces")
+        return "\n".join((self.plane.kubectl(*every, "-o", "wide"), self.plane.kubectl(*every, "-o", _IMAGES)))
 
     def labels(self, node: str) -> dict[str, str]:
         """All that the Node carries."""

@@ -208,6 +208,13 @@ def test_a_namespace_that_is_not_there_is_told(trouble: ControlPlane, tmp_path: 
     assert "no Pod of the coordinator is in namespace nowhere" in files["summary.md"]
 
 
+def test_without_a_place_for_the_archive_the_flag_is_named(trouble: ControlPlane, tmp_path: Path) -> None:
+    result = gather(tmp_path / "nowhere", trouble.kubeconfig)
+
+    assert result.exit_code == 2
+    assert result.stderr.startswith("nicfleet: --output-dir: ")
+
+
 def test_secrets_are_never_read(trouble: ControlPlane, tmp_path: Path) -> None:
     """The server is asked for a table, in which there are no values."""
     gather(tmp_path, trouble.kubeconfig)
