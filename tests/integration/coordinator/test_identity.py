@@ -405,11 +405,11 @@ async def test_an_agent_renews_its_stream_before_its_token_ends_and_is_silent_at
         await _until(lambda: len(_messages(caplog, "agent connected")) == 2)
         await asyncio.sleep(3)  # the first token's end
         assert site.connection() is Connection.CONNECTED
+        assert set(site.seen) <= {Connection.CONNECTED}  # here: the agent's stop below makes it silent
     finally:
         reporter.cancel()
         with suppress(asyncio.CancelledError):
             await reporter
-    assert set(site.seen) <= {Connection.CONNECTED}
     assert [record.levelname for record in _messages(caplog, "agent connected")] == ["INFO", "DEBUG"]
     assert [record.levelname for record in _messages(caplog, "agent replaced")] == ["DEBUG"]
     assert len(_messages(caplog, "coordinator connected")) == 1
