@@ -30,7 +30,7 @@ from tests.integration.system.processes import NO_REGISTRY
 from tests.integration.system.product import DRIVER_VERSION, EXAMPLES, Product, example, sections
 from tests.integration.system.test_examples import FIRMWARE_VOLUME
 from tests.integration.system.waiting import eventually
-from tests.rbac.used import Event
+from tests.rbac.used import Event, refused
 
 NAMESPACE: Final = names.DEFAULT_NAMESPACE
 NODE: Final = "node"
@@ -97,7 +97,13 @@ class Scenario:
     @contextmanager
     def _recorded(self, step: str) -> Iterator[None]:
         before = sum(1 for _ in self._plane.audit())
-        yield
+        try:
+            yield
+        except Exception as error:
+            # A step that waits in vain most often lacks a right.
+            for answer in dict.fromkeys(refused(islice(self._plane.audit(), before, None))):
+                error.add_note(f"refused meanwhile: {answer}")
+            raise
         self._plane.kubectl("get", "namespace", "default")  # logged after all that has ended by now
         self.events[step] = list(islice(self._plane.audit(), before, None))
 
