@@ -13,6 +13,8 @@ from agent.links import LinkInfo, Links
 
 FIRST = Links((LinkInfo(1, "ens1f0"),), from_netlink=True)
 SECOND = Links((LinkInfo(2, "ens2f0"),), from_netlink=True)
+SECONDS = 30.0
+"""In which a dump that does not hang has ended on any machine."""
 
 
 def answering(*answers: Callable[[], Links]) -> LinkSource:
@@ -48,7 +50,7 @@ def test_without_any_dump_there_is_sysfs_only(caplog: pytest.LogCaptureFixture) 
 
 
 def test_a_dump_that_hangs_costs_one_deadline_and_is_not_asked_on_top(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(link_source, "DUMP_SECONDS", 0.1)
+    monkeypatch.setattr(link_source, "DUMP_SECONDS", SECONDS)
     let_go = threading.Event()
 
     def hang() -> Links:
@@ -57,12 +59,14 @@ def test_a_dump_that_hangs_costs_one_deadline_and_is_not_asked_on_top(monkeypatc
 
     source = answering(lambda: FIRST, hang, lambda: SECOND)
     assert source.links() == FIRST
-    assert source.links() == FIRST
+    with monkeypatch.context() as impatient:
+        impatient.setattr(link_source, "DUMP_SECONDS", 0.1)
+        assert source.links() == FIRST
     began = monotonic()
     assert source.links() == FIRST
-    assert monotonic() - began < 0.1, "while it hangs, no look waits again"
+    assert monotonic() - began < SECONDS, "while it hangs, no look waits again"
 
     let_go.set()
-    while (links := source.links()) == FIRST and monotonic() - began < 5:
+    while (links := source.links()) == FIRST and monotonic() - began < SECONDS:
         threading.Event().wait(0.01)
     assert links == SECOND

@@ -8,7 +8,9 @@ from random import Random
 
 import pytest
 
+from coordinator import backoff
 from coordinator.queue import WorkQueue
+from tests.unit.event_loop import at_rest, until
 
 Handle = Callable[[str], Awaitable[float | None]]
 
@@ -22,12 +24,6 @@ async def working(queue: WorkQueue[str], handle: Handle, workers: int = 1) -> As
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(2):
-        while not holds():  # noqa: ASYNC110  a queue has no event for its end
-            await asyncio.sleep(0.001)
 
 
 async def drained(queue: WorkQueue[str]) -> None:
@@ -61,10 +57,10 @@ async def test_a_key_asked_for_while_at_work_comes_again_but_never_twice_at_once
 
     async with working(queue, handle, workers=3):
         queue.add("a")
-        await asyncio.sleep(0.01)
+        await at_rest()
         queue.add("a")
         queue.add("a")
-        await asyncio.sleep(0.01)
+        await at_rest()
         assert log == ["begin"]
         gate.set()
         await drained(queue)
@@ -73,10 +69,12 @@ async def test_a_key_asked_for_while_at_work_comes_again_but_never_twice_at_once
 
 
 async def test_a_crash_is_logged_once_and_its_key_comes_again_later(caplog: pytest.LogCaptureFixture) -> None:
-    queue, seen = WorkQueue[str](Random(1)), list[str]()
+    queue, seen, times = WorkQueue[str](Random(1)), list[str](), list[float]()
+    loop = asyncio.get_running_loop()
 
     async def handle(key: str) -> None:
         seen.append(key)
+        times.append(loop.time())
         if seen == ["bad"]:
             raise ZeroDivisionError
 
@@ -84,30 +82,26 @@ async def test_a_crash_is_logged_once_and_its_key_comes_again_later(caplog: pyte
         async with working(queue, handle):
             queue.add("bad")
             queue.add("good")
-            await drained(queue)
-            assert seen == ["bad", "good"]
             await until(lambda: len(seen) == 3)
 
     assert seen == ["bad", "good", "bad"]
+    assert times[2] - times[0] > 0.24  # the first backoff is 0.25 s at least
     assert [(r.message, getattr(r, "key", "")) for r in caplog.records] == [("key crashed", "bad")]
 
 
 async def test_again_after_a_while_and_sooner_wins() -> None:
-    queue, times = WorkQueue[str](Random(1)), list[float]()
-    loop = asyncio.get_running_loop()
+    queue, looks = WorkQueue[str](Random(1)), list[str]()
 
     async def handle(key: str) -> float | None:
-        times.append(loop.time())
-        return 30.0 if len(times) == 1 else None
+        looks.append(key)
+        return 3600.0 if len(looks) == 1 else None
 
     async with working(queue, handle):
         queue.add("a")
         await drained(queue)
         queue.add_later("a", 0.02)
-        queue.add_later("a", 60.0)
-        await asyncio.sleep(0.05)
-
-    assert len(times) == 2
+        queue.add_later("a", 7200.0)
+        await until(lambda: len(looks) == 2)
 
 
 async def test_a_nudge_does_not_wait_for_a_delay() -> None:
@@ -139,34 +133,34 @@ Ask = Callable[[WorkQueue[str]], None]
     ],
 )
 @pytest.mark.parametrize("during", [False, True], ids=["after-the-failure", "during-the-look"])
-async def test_who_may_shorten_a_backoff(ask: Ask, soon: bool, during: bool) -> None:
-    queue, times, gate = WorkQueue[str](Random(1)), list[float](), asyncio.Event()
-    loop = asyncio.get_running_loop()
+async def test_who_may_shorten_a_backoff(ask: Ask, soon: bool, during: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backoff, "BASE", backoff.CEILING)  # longer than a test may last
+    queue, looks, gate = WorkQueue[str](Random(1)), list[str](), asyncio.Event()
 
     async def handle(key: str) -> None:
-        times.append(loop.time())
+        looks.append(key)
         await gate.wait()
-        if len(times) == 1:
+        if len(looks) == 1:
             raise ZeroDivisionError
 
     async with working(queue, handle):
         queue.add("a")
-        await until(lambda: len(times) == 1)
+        await until(lambda: len(looks) == 1)
         if during:
             ask(queue)
             await asyncio.sleep(0.03)
-            gate.set()
-        else:
-            gate.set()
-            await drained(queue)
+        gate.set()
+        await drained(queue)
+        if not during:
             ask(queue)
-        failed = loop.time()
-        await until(lambda: len(times) == 2)
+        await asyncio.sleep(0.03)
+        await drained(queue)
 
-    assert (times[1] - failed < 0.15) is soon  # the first backoff is 0.25 s at least
+    assert len(looks) == (2 if soon else 1)
 
 
-async def test_after_a_success_a_delay_counts_again() -> None:
+async def test_after_a_success_a_delay_counts_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backoff, "BASE", backoff.CEILING)  # longer than a test may last
     queue, looks = WorkQueue[str](Random(1)), list[str]()
 
     async def handle(key: str) -> None:
@@ -179,6 +173,4 @@ async def test_after_a_success_a_delay_counts_again() -> None:
             queue.add("a")
             await drained(queue)
         queue.add_later("a", 0.0)
-        await asyncio.sleep(0.1)
-
-    assert len(looks) == 3
+        await until(lambda: len(looks) == 3)

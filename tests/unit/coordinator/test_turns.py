@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import pytest
 
 from coordinator.turns import TooManyWait, Turns
+from tests.unit.event_loop import at_rest
 
 
 class Queue:
@@ -31,17 +32,12 @@ class Queue:
 
     async def want(self, peers: Iterable[str]) -> list[asyncio.Task[None]]:
         tasks = [asyncio.create_task(self._have(peer)) for peer in peers]
-        await _settle()
+        await at_rest()
         return tasks
 
     async def end(self, peer: str) -> None:
         self._ends[peer].pop(0).set()
-        await _settle()
-
-
-async def _settle() -> None:
-    for _ in range(5):
-        await asyncio.sleep(0)
+        await at_rest()
 
 
 async def test_one_peer_has_a_part_of_the_turns_and_another_need_not_wait() -> None:
@@ -102,7 +98,7 @@ async def test_who_gives_up_loses_no_turn_and_keeps_no_room() -> None:
     assert queue.having == ["c"]
     await queue.want(["d", "e"])  # as many as may wait
     following.cancel()
-    await _settle()
+    await at_rest()
     assert queue.having == ["d"]
 
 
@@ -120,7 +116,7 @@ async def test_the_longest_line_is_known_through_all_that_comes_and_goes() -> No
     _, *waiting = await queue.want("xaaabbc")
     waiting[0].cancel()
     waiting[1].cancel()
-    await _settle()
+    await at_rest()
     await queue.want("cc")  # a: 1, b: 2, c: 3
     with pytest.raises(TooManyWait):
         async with queue.turns.turn("b"):
@@ -140,7 +136,7 @@ async def test_a_call_that_finds_no_room_costs_no_more_when_more_wait() -> None:
         costs.append(await _steps(queue.turns))
         for task in tasks:
             task.cancel()
-        await _settle()
+        await at_rest()
     assert costs[1] == costs[0]
 
 

@@ -7,6 +7,7 @@ import pytest
 from coordinator.authentication.answers import Answers, Until
 from coordinator.turns import TooManyWait, Turns
 from nicfleet.reasons import Finding, Reason
+from tests.unit.event_loop import at_rest
 
 PEER = "10.0.0.1"
 REFUSAL = Finding(Reason.IdentityUnproven, "no")
@@ -59,7 +60,7 @@ async def test_few_are_with_the_server_at_once_and_not_endlessly_many_wait() -> 
     server = Server()
     answers = server.answers(at_once=2, most=1)
     asking = [asyncio.create_task(answers.get(key, PEER, server.ask)) for key in (b"a", b"b", b"c")]
-    await asyncio.sleep(0.01)
+    await at_rest()
     with pytest.raises(TooManyWait):
         await answers.get(b"d", PEER, server.ask)
     server.open.set()
@@ -127,6 +128,6 @@ async def test_a_question_that_nobody_waits_for_any_longer_is_not_asked() -> Non
     leaving[1].cancel()
     await asyncio.wait(leaving)
     again = asyncio.create_task(answers.get(b"b", PEER, server.ask))  # in the place that is free now
-    await asyncio.sleep(0.01)
+    await at_rest()
     server.open.set()
     assert (await first, await again) == (1, 2)

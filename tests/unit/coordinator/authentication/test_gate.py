@@ -9,6 +9,7 @@ import msgspec
 
 from coordinator.authentication.gate import Gate
 from nicfleet.names import TOKEN_AUDIENCE
+from tests.unit.event_loop import at_rest
 
 
 class Kube:
@@ -30,7 +31,7 @@ async def test_agents_and_viewers_share_the_questions() -> None:
     calls += [gate.viewer(_token(number), "another") for number in range(50)]
     calls += [gate.viewer(_token(number), "third") for number in range(50, 100)]
     waiting = [asyncio.ensure_future(call) for call in calls]
-    await asyncio.sleep(0.05)
+    await at_rest()
     assert kube.asked == 16
     for each in waiting:
         each.cancel()
