@@ -25,7 +25,7 @@ from coordinator.leadership.lease import Candidate
 from coordinator.leadership.tenure import Tenure
 from coordinator.preflight import CrdUnusable
 from coordinator.settings import Settings, read
-from nicfleet import logs
+from nicfleet import logs, open_files
 from nicfleet.flags import IN_PLAINTEXT, InvalidSettings
 
 log = logging.getLogger("coordinator")
@@ -43,6 +43,7 @@ def main() -> None:
     except InvalidSettings as error:
         sys.exit(_said(error, 2))
     logs.configure(settings.log_level)
+    open_files.allow_most()
     if settings.ignored:
         log.warning("flags ignored", extra={"flags": settings.ignored, "why": IN_PLAINTEXT})
     try:

@@ -31,6 +31,7 @@ from coordinator.leader import Leader
 from coordinator.leadership.election import Election
 from coordinator.preflight import require_crd
 from coordinator.settings import Settings, WebhookSettings
+from nicfleet.listen import host_and_port
 
 log = logging.getLogger(__name__)
 
@@ -112,10 +113,9 @@ class Coordinator:
         if self._settings.webhook is not None:
             listens["--webhook-listen"] = self._settings.webhook.listen
         for flag, listen in listens.items():
-            host, _, port = listen.rpartition(":")
             try:
                 probe = await asyncio.get_running_loop().create_server(
-                    asyncio.Protocol, host.strip("[]"), int(port), start_serving=False
+                    asyncio.Protocol, *host_and_port(listen), start_serving=False
                 )
             except OSError as error:
                 raise CannotListen(f"cannot listen on {listen}: give {flag} a free HOST:PORT of this host") from error

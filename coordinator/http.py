@@ -10,6 +10,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from coordinator.fleet.fleet import Connection, Snapshot
+from nicfleet.listen import host_and_port
 from nicfleet.reasons import Reason
 
 _CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -96,9 +97,8 @@ async def serve_http(
     app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", scrape)])
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
-    host, _, port = listen.rpartition(":")
     try:
-        await web.TCPSite(runner, host.strip("[]"), int(port)).start()
+        await web.TCPSite(runner, *host_and_port(listen)).start()
     except OSError as error:
         await runner.cleanup()
         raise CannotServe(f"cannot listen on {listen}: give --http-listen a free HOST:PORT of this host") from error

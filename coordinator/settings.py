@@ -22,12 +22,12 @@ from nicfleet.flags import (
     require_one_of,
     require_yes_or_no,
 )
+from nicfleet.listen import EVERYWHERE
 
 _DNS_LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _ACCOUNT: Final = re.compile(r"(?=.{1,253}$)[a-z0-9]([-.a-z0-9]*[a-z0-9])?")
 _OF_TLS: Final = ("--tls-cert-dir", "--tls-secret", "--tls-config-map", "--service")
 _HERE: Final = Path(__file__).parent
-_WILDCARDS: Final = frozenset({"0.0.0.0", "[::]"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +174,7 @@ def _election(given: argparse.Namespace) -> ElectionSettings:
     host, _, port = given.grpc_listen.rpartition(":")
     if given.pod_ip:
         host = f"[{given.pod_ip}]" if ":" in given.pod_ip else given.pod_ip
-    elif host in _WILDCARDS:
+    elif host in EVERYWHERE:
         return ElectionSettings(given.pod_name, "")
     return ElectionSettings(given.pod_name, f"{host}:{port}")
 
@@ -207,7 +207,7 @@ def _require_apart(given: argparse.Namespace) -> None:
     addresses |= {"--webhook-listen": given.webhook_listen} if given.webhook_listen else {}
     for (flag, one), (another, other) in combinations(addresses.items(), 2):
         (host, _, port), (its_host, _, its_port) = one.rpartition(":"), other.rpartition(":")
-        if port == its_port != "0" and (host == its_host or {host, its_host} & _WILDCARDS):
+        if port == its_port != "0" and (host == its_host or {host, its_host} & EVERYWHERE):
             raise InvalidSettings(f"{flag} is {one!r} and {another} is {other!r}: give each a port of its own")
 
 

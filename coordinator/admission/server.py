@@ -13,6 +13,7 @@ from aiohttp import web
 
 from coordinator.admission.certificate import Certificate
 from coordinator.admission.review import MODELS, Answer, Known, NotAReview, judge, read_request, written
+from nicfleet.listen import host_and_port
 
 log = logging.getLogger(__name__)
 
@@ -51,8 +52,7 @@ class Webhook:
         app.add_routes([web.post(path_of(kind), self._handler(kind)) for kind in MODELS])
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
-        host, _, port = self._listen.rpartition(":")
-        site = web.TCPSite(runner, host.strip("[]"), int(port), ssl_context=self._certificate.context)
+        site = web.TCPSite(runner, *host_and_port(self._listen), ssl_context=self._certificate.context)
         try:
             await site.start()
         except OSError as error:
