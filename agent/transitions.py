@@ -4,7 +4,7 @@ Only what the inventory holds is ever told, so the veths of a node's pods are no
 for each would bury the rest.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
@@ -91,12 +91,10 @@ def _function(before: Function, now: Function) -> Iterator[Transition]:
 
 
 def _netdevs(address: str, before: Collection[Netdev], now: Collection[Netdev]) -> Iterator[Transition]:
-    gone, come, both = _compared(before, now, lambda netdev: netdev.name)
-    for old, new in netdev_renames(before, now):
+    renamed = netdev_renames(before, now)
+    gone, come, both = _compared(before, now, lambda netdev: netdev.name, renamed)
+    for old, new in renamed:
         yield Transition("netdev renamed", {"address": address, "netdev": new.name, "before": old.name})
-        both.append((old, new))
-        gone.remove(old)
-        come.remove(new)
     for netdev in gone:
         yield Transition("netdev removed", {"address": address, "netdev": netdev.name})
     for netdev in come:
@@ -110,12 +108,10 @@ def _netdevs(address: str, before: Collection[Netdev], now: Collection[Netdev]) 
 
 
 def _rdma_devices(address: str, before: Collection[RdmaDevice], now: Collection[RdmaDevice]) -> Iterator[Transition]:
-    gone, come, both = _compared(before, now, lambda device: device.name)
-    for old, new in rdma_device_renames(before, now):
+    renamed = rdma_device_renames(before, now)
+    gone, come, both = _compared(before, now, lambda device: device.name, renamed)
+    for old, new in renamed:
         yield Transition("RDMA device renamed", {"address": address, "device": new.name, "before": old.name})
-        both.append((old, new))
-        gone.remove(old)
-        come.remove(new)
     for device in gone:
         yield Transition("RDMA device removed", {"address": address, "device": device.name})
     for device in come:
@@ -202,13 +198,16 @@ def _unread(before: Inventory, now: Inventory) -> Iterator[Transition]:
 
 
 def _compared(
-    before: Iterable[T], now: Iterable[T], key: Callable[[T], str]
+    before: Iterable[T], now: Iterable[T], key: Callable[[T], str], renamed: Sequence[tuple[T, T]] = ()
 ) -> tuple[list[T], list[T], list[tuple[T, T]]]:
-    """What is gone, what has come, and what was and is there, as pairs."""
+    """What is gone, what has come, and what was and is there, as pairs; `renamed` are such pairs with two keys."""
     old = {key(item): item for item in before}
     new = {key(item): item for item in now}
+    same = [(old[name], item) for name, item in new.items() if name in old]
+    not_gone = {key(one) for one, _ in renamed}
+    not_come = {key(other) for _, other in renamed}
     return (
-        [item for name, item in old.items() if name not in new],
-        [item for name, item in new.items() if name not in old],
-        [(old[name], item) for name, item in new.items() if name in old],
+        [item for name, item in old.items() if name not in new and name not in not_gone],
+        [item for name, item in new.items() if name not in old and name not in not_come],
+        [*same, *renamed],
     )
