@@ -158,16 +158,9 @@ capabilities:
 {{- end -}}
 {{- end -}}
 
-{{/* gRPC's own lines, of every failed handshake for example, are no JSON. What matters of them is in our log. */}}
-{{- define "nicfleet.quietGrpcEnv" -}}
-- name: GRPC_VERBOSITY
-  value: NONE
-{{- end -}}
-
 {{/* How the coordinator speaks to agents and viewers. */}}
 {{- define "nicfleet.serverTransportEnv" -}}
-{{ include "nicfleet.quietGrpcEnv" . }}
-{{- if .Values.tls.enabled }}
+{{- if .Values.tls.enabled -}}
 - name: NICFLEET_SERVICE
   value: {{ include "nicfleet.fullname" . }}-coordinator
 - name: NICFLEET_AGENT_SERVICE_ACCOUNT
@@ -181,7 +174,7 @@ capabilities:
 - name: NICFLEET_TLS_SECRET
   value: {{ include "nicfleet.fullname" . }}-coordinator-tls
 {{- end }}
-{{- else }}
+{{- else -}}
 - name: NICFLEET_INSECURE
   value: "true"
 {{- end }}
@@ -189,11 +182,10 @@ capabilities:
 
 {{/* How an agent speaks to the coordinator. */}}
 {{- define "nicfleet.clientTransportEnv" -}}
-{{ include "nicfleet.quietGrpcEnv" . }}
-{{- if .Values.tls.enabled }}
+{{- if .Values.tls.enabled -}}
 - name: NICFLEET_CA_FILE
   value: /etc/nicfleet/ca/ca.crt
-{{- else }}
+{{- else -}}
 - name: NICFLEET_INSECURE
   value: "true"
 {{- end }}
