@@ -1,7 +1,10 @@
 """The chart on a real API server: installed, upgraded and uninstalled by helm; kwok plays the pods."""
 
+import contextlib
 import json
+import shlex
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
@@ -20,7 +23,7 @@ from coordinator.states.cluster import Cluster
 from nicfleet import names
 from nicfleet.channel import Tls
 from tests.chart.helm import CHART, NAMESPACE, ROOT, Helm
-from tests.chart.variants import COMPONENTS, OLD, VARIANTS
+from tests.chart.variants import COMPONENTS, OLD, PLATFORMS, VARIANTS
 from tests.controlplane.cluster import ControlPlane
 from tests.integration.system.fleet import NO_NIC
 from tests.integration.system.processes import Coordinator
@@ -37,6 +40,11 @@ FOREIGN = (
     ("servicemonitors", "ServiceMonitor", "monitoring.coreos.com", "v1"),
 )
 """Kinds of other products that the chart makes objects of when it is asked to."""
+OPENSHIFT = (
+    ("securitycontextconstraints", "SecurityContextConstraints", "security.openshift.io", "v1"),
+    ("clusterversions", "ClusterVersion", "config.openshift.io", "v1"),
+)
+"""Kinds by which the chart knows it."""
 
 
 def foreign_crd(plural: str, kind: str, group: str, version: str) -> dict[str, Any]:
@@ -105,7 +113,8 @@ OURS = "app.kubernetes.io/instance=nicfleet"
 
 def test_the_api_server_accepts_every_object_of_every_variant(helm: Helm, served: ControlPlane) -> None:
     """Fields that it does not know are refused too. Most objects are the same in many variants: each is asked once."""
-    objects = {json.dumps(each) for values in VARIANTS.values() for each in helm.template(values)}
+    renderings = (helm.template(values, *apis) for values in VARIANTS.values() for apis in PLATFORMS.values())
+    objects = {json.dumps(each) for rendering in renderings for each in rendering}
     pods = {each for each in objects if json.loads(each)["kind"] == "Pod"}
     accounts = {json.loads(pod)["spec"].get("serviceAccountName", "default") for pod in pods} - {"default"}
 
@@ -121,6 +130,25 @@ def test_the_api_server_accepts_every_object_of_every_variant(helm: Helm, served
 
 def would_create(plane: ControlPlane, objects: Iterable[str]) -> str:
     return plane.kubectl("create", "--dry-run=server", "--validate=strict", "-f", "-", input="\n---\n".join(objects))
+
+
+def test_on_openshift_an_install_is_one_that_it_admits(installer: Helm, plane: ControlPlane) -> None:
+    """helm asks the API server itself which cluster it is."""
+    plane.serve(*(foreign_crd(*each) for each in OPENSHIFT))
+    try:
+        installer.run("install", "nicfleet", CHART, f"--namespace={NAMESPACE}", *WAIT, values={})
+
+        (rule,) = plane.get("role", "nicfleet-agent", f"--namespace={NAMESPACE}")["rules"]
+        assert (rule["resources"], rule["verbs"]) == (["securitycontextconstraints"], ["use"])
+        coordinator = plane.get("deployment", "nicfleet-coordinator", f"--namespace={NAMESPACE}")
+        security = coordinator["spec"]["template"]["spec"]["securityContext"]
+        assert security == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+        agent = plane.get("daemonset", "nicfleet-agent", f"--namespace={NAMESPACE}")
+        (container,) = agent["spec"]["template"]["spec"]["containers"]
+        assert {"name": "CNI_BIN_DIR", "value": "/var/lib/cni/bin"} in container["env"]
+        installer.run("uninstall", "nicfleet", f"--namespace={NAMESPACE}", "--wait")
+    finally:
+        plane.remove("crd", *(f"{plural}.{group}" for plural, _, group, _ in OPENSHIFT))
 
 
 def test_an_upgrade_deletes_nothing_and_an_uninstall_leaves_only_what_is_the_users(
@@ -269,7 +297,6 @@ class Check:
         server = urlsplit(plane.url)
         self._environment = {
             "PYTHONPATH": str(ROOT),
-            "GRPC_VERBOSITY": "NONE",
             "KUBERNETES_SERVICE_HOST": str(server.hostname),
             "KUBERNETES_SERVICE_PORT": str(server.port),
         }
@@ -336,6 +363,58 @@ def test_the_charts_accounts_are_enough_over_tls_and_the_check_tells_the_truth(
         coordinator.kill()
         plane.kubectl("delete", "serviceaccount,role,rolebinding", CHECK, f"--namespace={NAMESPACE}")
         plane.kubectl("delete", "clusterrolebinding", CHECK)
+
+
+def test_a_handshake_that_fails_is_seen_by_the_commands_of_the_page(
+    plane: ControlPlane, installed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And by nothing else: whoever speaks plaintext to a TLS port costs no line of the log."""
+    page = (ROOT / "docs/how-to/encrypt.md").read_text()
+    on, off = (shlex.split(line)[1:] for line in page.splitlines() if " set env " in line)
+    coordinator = Coordinator(plane.service_account_kubeconfig(NAMESPACE, ACCOUNT), tmp_path, insecure=False)
+    failed = partial(lines_with, coordinator, "Handshake failed")
+    monkeypatch.delenv(VERBOSITY, raising=False)
+    try:
+        coordinator.start()
+        speak_plaintext(coordinator.address)
+        assert failed() == []
+        coordinator.kill()
+
+        plane.kubectl(*on)
+        monkeypatch.setenv(VERBOSITY, environment(plane)[VERBOSITY])
+        coordinator.start()
+        speak_plaintext(coordinator.address)
+        (line,) = eventually(failed)
+        assert "WRONG_VERSION_NUMBER" in line
+        plane.kubectl(*off)
+        assert VERBOSITY not in environment(plane)
+    finally:
+        coordinator.kill()
+
+
+VERBOSITY = "GRPC_VERBOSITY"
+
+
+def lines_with(coordinator: Coordinator, word: str) -> list[str]:
+    """The lines of its log with this word."""
+    return [line["message"] for line in coordinator.log() if word in line["message"]]
+
+
+def speak_plaintext(address: str) -> None:
+    """As an agent with --insecure begins, and until the other end has hung up."""
+    host, _, port = address.rpartition(":")
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
+        connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+        with contextlib.suppress(ConnectionResetError):
+            while connection.recv(4096):
+                pass
+
+
+def environment(plane: ControlPlane) -> dict[str, str]:
+    """The coordinator's, in the cluster."""
+    found = plane.get("deployment", "nicfleet-coordinator", f"--namespace={NAMESPACE}")
+    (container,) = found["spec"]["template"]["spec"]["containers"]
+    return {each["name"]: each.get("value", "") for each in container["env"]}
 
 
 def secret(plane: ControlPlane) -> dict[str, str]:

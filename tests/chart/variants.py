@@ -161,6 +161,12 @@ EVERYTHING: Final[dict[str, Any]] = {
 }
 """All that the chart makes without cert-manager."""
 
+PLATFORMS: Final[dict[str, tuple[str, ...]]] = {
+    "kubernetes": (),
+    "openshift": ("--api-versions=security.openshift.io/v1", "--api-versions=config.openshift.io/v1"),
+}
+"""What the chart looks for of the cluster, as `helm template` is told it."""
+
 VARIANTS: Final[dict[str, dict[str, Any]]] = {
     "defaults": {},
     "upstream-24.7": OLD,
@@ -195,7 +201,10 @@ VARIANTS: Final[dict[str, dict[str, Any]]] = {
         "operator": {
             "podDisruptionBudget": {"maxUnavailable": "100%"},
             "resources": {"requests": {"cpu": 0.05}, "limits": {"cpu": "50m", "memory": 167772160}},
-            "env": [{"name": "A", "value": "", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}],
+            "env": [
+                {"name": "A", "value": "", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
+                {"name": "GRPC_VERBOSITY", "value": "info"},
+            ],
             "podAnnotations": {"Example.com/A_b.c": "any text"},
             "podLabels": {f"example.com/{'a' * 63}": "b" * 63},
         },

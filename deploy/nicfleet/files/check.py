@@ -7,6 +7,9 @@ authorities to trust, and of a token to show. Exit code 1, after one sentence, f
 
 # ruff: noqa: T201  a command line prints
 
+import nicfleet.quiet_grpc  # noqa: F401  # before all others, as its own words say
+
+# isort: split
 import json
 import os
 import ssl
