@@ -18,8 +18,8 @@ async def running(coroutine: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
             await task
 
 
-async def eventually(holds: Callable[[], object], seconds: float = 10.0) -> None:
-    """Wait until it holds; fails after `seconds`."""
+async def eventually(holds: Callable[[], object], seconds: float = 60.0) -> None:
+    """Wait until it holds; fails after `seconds`, which are generous: a machine under load is slow."""
     async with asyncio.timeout(seconds):
         while not holds():  # noqa: ASYNC110  what it looks at has no event to wait for
             await asyncio.sleep(0.02)

@@ -1,6 +1,5 @@
 """The coordinator's client and caches against the real API server, as its own ServiceAccount."""
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from random import Random
@@ -14,7 +13,8 @@ from coordinator.objects.apply import Applier
 from coordinator.objects.index import ObjectIndex
 from nicfleet import names
 from tests.controlplane.cluster import ControlPlane
-from tests.integration.coordinator.background import running
+from tests.integration.coordinator.background import eventually, running
+from tests.integration.system import waiting
 
 DEPLOY = Path(__file__).parents[3] / "deploy"
 
@@ -23,6 +23,8 @@ DEPLOY = Path(__file__).parents[3] / "deploy"
 def installed(cluster: ControlPlane) -> Iterator[ControlPlane]:
     """CRDs, namespace and rights, as a user installs them."""
     cluster.install(DEPLOY / "manifests/namespace.yaml", DEPLOY / "manifests", DEPLOY / "crds")
+    account = ("get", "serviceaccount", "default", f"--namespace={names.DEFAULT_NAMESPACE}")
+    waiting.eventually(lambda: "NotFound" not in cluster.kubectl(*account, check=False))  # no Pod can be made before
     yield cluster
     cluster.remove("-f", str(DEPLOY / "manifests"), "-f", str(DEPLOY / "crds"))
 
@@ -61,9 +63,7 @@ async def index(kube: Kube) -> AsyncIterator[ObjectIndex]:
     """In sync, and kept so."""
     found = ObjectIndex(kube, lambda ref, old, new: None, Random(1))
     async with running(found.run()):
-        async with asyncio.timeout(10):
-            for reflector in found.reflectors:
-                await reflector.synced.wait()
+        await eventually(lambda: found.synced)
         yield found
 
 

@@ -1,14 +1,22 @@
 """Small desired objects, marked the way `coordinator.desired` marks them."""
 
+import asyncio
 import copy
 import hashlib
 import json
 from typing import Any
 
+from coordinator.kube.objects import Ref
+from coordinator.objects.index import ObjectIndex
 from nicfleet import names
+from tests.controlplane.cluster import ControlPlane
+from tests.integration.coordinator.background import eventually
+from tests.integration.system import waiting
 
 NAMESPACE = names.DEFAULT_NAMESPACE
 STATE = "state-OFED"
+
+Obj = dict[str, Any]
 
 
 def marked(obj: dict[str, Any], policy: dict[str, Any], state: str = STATE) -> dict[str, Any]:
@@ -81,3 +89,29 @@ def cluster_role_binding(role: str) -> dict[str, Any]:
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
         "subjects": [{"kind": "ServiceAccount", "name": "multus", "namespace": NAMESPACE}],
     }
+
+
+async def in_step(cluster: ControlPlane, index: ObjectIndex, ref: Ref) -> None:
+    """Wait until controllers have done what they do with the object as it is now, and the index knows all of it.
+
+    They write a status when they come to it: the index may have heard of that and not yet of what the test did then,
+    or the object has another version by now than the index says, which is a Conflict.
+    """
+    inside = [f"--namespace={ref.namespace}"] if ref.namespace else []
+
+    def settled() -> Obj | None:
+        found: Obj = cluster.get(ref.resource.plural, ref.name, *inside)
+        observed = (
+            ref.kind != "DaemonSet" or found["status"].get("observedGeneration") == found["metadata"]["generation"]
+        )
+        return found if observed else None
+
+    found = await asyncio.to_thread(waiting.eventually, settled)
+    version = int(found["metadata"]["resourceVersion"])
+    listed = names.STATE_LABEL in found["metadata"].get("labels", {})
+
+    def known() -> bool:
+        live = index.get(ref)
+        return int(live.resource_version) >= version if live is not None else not listed
+
+    await eventually(known)
