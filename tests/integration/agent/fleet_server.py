@@ -10,7 +10,7 @@ import grpc
 from nicfleet.transport import LEADER_METADATA
 from nicfleet.v1 import fleet_pb2, fleet_pb2_grpc
 
-SECONDS = 10.0
+SECONDS = 60.0
 """Longest wait for anything; reached only when a test fails."""
 
 

@@ -12,6 +12,9 @@ from pyroute2 import IPRoute, netns
 
 T = TypeVar("T")
 
+LOOPBACK = 1
+"""The index of lo, in every namespace."""
+
 
 class Namespace:
     """Everything is done by one thread that lives in the namespace; pyroute2 brings that thread an event loop."""

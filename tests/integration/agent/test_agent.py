@@ -5,7 +5,7 @@ import json
 import socket
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from time import monotonic
@@ -26,30 +26,45 @@ FIRST, SECOND = "function/0000:3b:00.0", "function/0000:3b:00.1"
 NOBODY = "127.0.0.1:9"
 
 
+Line = dict[str, object]
+
+
 class Agent:
     """A running agent."""
 
-    def __init__(self, process: Process, address: str) -> None:
+    def __init__(self, process: Process) -> None:
         self.process = process
-        self.address = address
+        self._heard: list[Line] = []
 
-    async def stop(self) -> list[dict[str, object]]:
+    async def said(self, message: str) -> Line:
+        """The first line of its log with this message, once it is there."""
+        assert self.process.stdout is not None
+        async with asyncio.timeout(SECONDS):
+            while not (found := [line for line in self._heard if line["message"] == message]):
+                text = await self.process.stdout.readline()
+                assert text, f"it ended without {message!r}: {self._heard}"
+                self._heard.append(json.loads(text))
+        return found[0]
+
+    async def address(self) -> str:
+        """Where it serves its view."""
+        return f"127.0.0.1:{(await self.said('agent started'))['port']}"
+
+    async def stop(self) -> list[Line]:
         """Stop it as the kubelet does; gives its log."""
         self.process.terminate()
         output, errors = await asyncio.wait_for(self.process.communicate(), SECONDS)
         assert (self.process.returncode, errors.decode()) == (0, "")
-        return [json.loads(line) for line in output.splitlines()]
+        return self._heard + [json.loads(line) for line in output.splitlines()]
 
 
 @asynccontextmanager
 async def agent(host_root: Path, coordinator: str) -> AsyncIterator[Agent]:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
-    flags = {"--node-name": NODE, "--coordinator": coordinator, "--host-root": str(host_root), "--grpc-listen": address}
-    command = [sys.executable, "-m", "agent", "--insecure", *(part for flag in flags.items() for part in flag)]
+    flags = [f"--node-name={NODE}", f"--coordinator={coordinator}", f"--host-root={host_root}"]
+    command = [sys.executable, "-m", "agent", "--insecure", "--grpc-listen=127.0.0.1:0", *flags]
     process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE)
     try:
-        yield Agent(process, address)
+        yield Agent(process)
     finally:
         if process.returncode is None:
             process.kill()
@@ -72,8 +87,17 @@ async def greeted(stream: Stream) -> list[str]:
     return names
 
 
-async def next_update(stream: Stream) -> fleet_pb2.Update:
-    return (await stream.receive()).update
+async def update_in_which(stream: Stream, holds: Callable[[fleet_pb2.Update], bool]) -> fleet_pb2.Update:
+    """The first one like that: the tree changes file by file, and the agent may look in between."""
+    while True:
+        message = await stream.receive()
+        if message.HasField("update") and holds(message.update):
+            return message.update
+
+
+def listed(update: fleet_pb2.Update) -> list[str]:
+    """The names of all sections that there are."""
+    return [entry.name for entry in update.manifest.sections]
 
 
 async def test_hardware_that_comes_and_goes_reaches_the_coordinator(tree: HostTree) -> None:
@@ -84,12 +108,12 @@ async def test_hardware_that_comes_and_goes_reaches_the_coordinator(tree: HostTr
 
         began = monotonic()
         tree.remove_function("0000:3b:00.1")
-        update = await next_update(stream)
-        assert [entry.name for entry in update.manifest.sections] == ["node", "driver", FIRST]
+        update = await update_in_which(stream, lambda update: SECOND not in listed(update))
+        assert listed(update) == ["node", "driver", FIRST]
         assert monotonic() - began >= 0.2, "a removal is confirmed first"
 
         tree.add_pf("0000:3b:00.1", 0x1017, netdev="ens2f1")
-        update = await next_update(stream)
+        update = await update_in_which(stream, lambda update: SECOND in listed(update))
         assert SECOND in [section.name for section in update.sections]
 
         log = await running.stop()
@@ -101,7 +125,7 @@ async def test_hardware_that_comes_and_goes_reaches_the_coordinator(tree: HostTr
 
 
 async def test_without_a_coordinator_the_local_view_works_and_tells_the_truth(tree: HostTree) -> None:
-    async with agent(tree.root, NOBODY) as running, grpc.aio.insecure_channel(running.address) as channel:
+    async with agent(tree.root, NOBODY) as running, grpc.aio.insecure_channel(await running.address()) as channel:
         view: Any = view_pb2_grpc.NodeViewStub(channel)
         watch = view.WatchInventory(view_pb2.WatchInventoryRequest(), wait_for_ready=True, timeout=SECONDS)
         first = await watch.read()
@@ -109,20 +133,24 @@ async def test_without_a_coordinator_the_local_view_works_and_tells_the_truth(tr
 
         health = health_pb2_grpc.HealthStub(channel)
         for service in ("", "nicfleet.v1.NodeView"):
-            answer = await health.Check(health_pb2.HealthCheckRequest(service=service))
-            assert answer.status == health_pb2.HealthCheckResponse.SERVING
+            states = health.Watch(health_pb2.HealthCheckRequest(service=service), timeout=SECONDS)
+            while (await states.read()).status != health_pb2.HealthCheckResponse.SERVING:
+                pass  # it follows the first inventory
+            states.cancel()
 
         tree.write("sys/bus/pci/devices/0000:3b:00.0/net/ens2f0/operstate", "down")
-        second = await watch.read()
-        assert second.inventory.functions[0].netdevs[0].operstate == "down"
+        second = first
+        while second.inventory.functions[0].netdevs[0].operstate != "down":  # a file that is written is empty first
+            second = await watch.read()
         latest = await view.GetInventory(view_pb2.GetInventoryRequest())
         assert latest.inventory == second.inventory
+        await running.said("coordinator not reachable")
         log = await running.stop()
     assert [line["message"] for line in log if line["logger"] == "agent.report"] == ["coordinator not reachable"]
 
 
 async def test_reflection_lists_what_is_served(tree: HostTree) -> None:
-    async with agent(tree.root, NOBODY) as running, grpc.aio.insecure_channel(running.address) as channel:
+    async with agent(tree.root, NOBODY) as running, grpc.aio.insecure_channel(await running.address()) as channel:
         reflection = reflection_pb2_grpc.ServerReflectionStub(channel)
         call = reflection.ServerReflectionInfo(
             iter([reflection_pb2.ServerReflectionRequest(list_services="")]), wait_for_ready=True, timeout=SECONDS

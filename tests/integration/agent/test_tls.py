@@ -26,7 +26,7 @@ from nicfleet.channel import Tls
 from nicfleet.token_file import TokenFile
 from nicfleet.v1 import fleet_pb2
 from tests.integration.agent.fleet_server import Fleet, fleet_server
-from tests.integration.agent.test_session import EMPTY, IDENTITY, OBSERVED
+from tests.integration.agent.test_session import EMPTY, IDENTITY, OBSERVED, said
 
 NAME = "c.ns.svc"
 """By which the agent knows the coordinator, whatever address it dials."""
@@ -94,15 +94,6 @@ def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     return caplog
 
 
-async def until_said(log: pytest.LogCaptureFixture, message: str) -> logging.LogRecord:
-    async with asyncio.timeout(10):
-        while True:
-            for record in log.records:
-                if record.message == message:
-                    return record
-            await asyncio.sleep(0.01)
-
-
 async def shown(address: str) -> bytes:
     """The certificate that a new connection is shown, whoever signed it; DER."""
     context = ssl.create_default_context()
@@ -138,14 +129,14 @@ async def test_a_new_certificate_is_shown_to_new_connections_and_ends_none(tmp_p
             async with agent(here.fleet.address, here.tls):
                 second = await here.fleet.stream()
                 assert (await second.receive()).hello.node_name == IDENTITY.node
-            assert not stream.closed.is_set()
+            await stream.probe()
 
 
 async def test_an_agent_waits_for_an_authority_and_takes_in_another_one(
     tmp_path: Path, log: pytest.LogCaptureFixture
 ) -> None:
     async with site(tmp_path, made()) as here, agent(here.fleet.address, here.tls):
-        record = await until_said(log, "coordinator not dialled")
+        record = await said(log, "coordinator not dialled")
         assert f"{here.ca_file} cannot be used (No such file or directory)" in vars(record)["error"]
         here.publish()
         stream = await here.fleet.stream()
@@ -154,10 +145,10 @@ async def test_an_agent_waits_for_an_authority_and_takes_in_another_one(
 
         here.source.material = made()
         await here.certificates.look()
-        await until_said(log, "coordinator connected")
+        await said(log, "coordinator connected")
         log.clear()
         stream.close()
-        record = await until_said(log, "coordinator not reachable")
+        record = await said(log, "coordinator not reachable")
         assert vars(record)["why"] == (
             f"its certificate is of no authority in {here.ca_file}: give that of this coordinator"
         )
@@ -181,7 +172,7 @@ async def test_every_renewal_shows_the_token_as_it_is_then(
 
             token.write_text("")
             await stream.send(renew=fleet_pb2.Renew())
-            record = await until_said(log, "stream not renewed")
+            record = await said(log, "stream not renewed")
             assert "it holds no token" in vars(record)["error"]
             await stream.probe()
 
@@ -192,8 +183,8 @@ async def test_every_renewal_shows_the_token_as_it_is_then(
             await stream.probe()
 
             token.write_text("third")
-            while following.token != "third":  # one may have been under way
-                following = await here.fleet.stream()
+            while (following := await here.fleet.stream()).token != "third":  # one may have been under way
+                await following.refuse()
             await following.receive()
             await following.welcome()
             await following.probe()
@@ -267,7 +258,7 @@ async def test_an_agent_that_does_not_get_there_says_why_once(
     ca_file.write_bytes(right if wrong.trusted is None else wrong.trusted)
     tls = Tls(ca_file, NAME) if wrong.tls else None
     async with fleet_server(credentials=_credentials(wrong.shown)) as fleet, agent(fleet.address, tls):
-        record = await until_said(log, message)
+        record = await said(log, message)
         told = vars(record)
         assert why.format(ca=ca_file) in told.get("why", told["error"])
         assert told["coordinator"] == fleet.address
