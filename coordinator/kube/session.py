@@ -21,6 +21,9 @@ from kubernetes.aio.client import Configuration
 from kubernetes.aio.client.rest import RESTClientObject
 from kubernetes.aio.config import load_incluster_config, load_kube_config
 from kubernetes.aio.config.config_exception import ConfigException
+from yarl import URL
+
+from coordinator.proxies import ProxyUnusable, proxy_at, proxy_for
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +35,7 @@ RENEWAL_SECONDS: Final = 30.0
 
 
 class ConfigurationError(Exception):
-    """No usable cluster configuration; the sentence says what to set."""
+    """No usable cluster configuration, or no proxy to the cluster; the sentence says what to set."""
 
 
 class _Rest(RESTClientObject):
@@ -106,8 +109,14 @@ class Session:
             self._rest.pool_manager = self._rest._create_pool_manager()  # noqa: SLF001  # as the library's own does
         pool: aiohttp.ClientSession = self._rest.pool_manager
         url = f"{self._configuration.host}{path}"
-        headers, proxy = await self._credentials(), self._rest.proxy
-        return await pool.ws_connect(url, protocols=(protocol,), headers=headers, proxy=proxy, max_msg_size=0)
+        return await pool.ws_connect(
+            url,
+            protocols=(protocol,),
+            headers=await self._credentials(),
+            proxy=self._rest.proxy,
+            server_hostname=self._configuration.tls_server_name,
+            max_msg_size=0,
+        )
 
     async def renew(self, edition: int) -> bool:
         """Read the configuration again, as this edition of it is refused. False if there is nothing new to try."""
@@ -143,6 +152,8 @@ class Session:
 
 async def _opened(kubeconfig: Path | None, context: str | None) -> tuple[Configuration, RESTClientObject]:
     configuration = Configuration()
+    # aiohttp's own reading of the environment is another than kubectl's, and would take passwords from a .netrc.
+    configuration.client_session_kwargs = {"trust_env": False}
     try:
         _require_file(kubeconfig)
         if kubeconfig is None:
@@ -151,9 +162,27 @@ async def _opened(kubeconfig: Path | None, context: str | None) -> tuple[Configu
             await load_kube_config(
                 str(kubeconfig), context=context, client_configuration=configuration, persist_config=False
             )
-        return configuration, _Rest(configuration)
+        rest = _Rest(configuration)
     except (ConfigException, *_NO_KUBECONFIG, OSError) as error:
         raise _unusable(kubeconfig, error) from error
+    rest.proxy = _proxy(kubeconfig, configuration)
+    return configuration, rest
+
+
+def _proxy(kubeconfig: Path | None, configuration: Configuration) -> str | None:
+    """As kubectl has it: the cluster's own `proxy-url`, else the environment's. Raises ConfigurationError.
+
+    A Pod is in the cluster's network: the environment's proxy is there for registries, and has no way in.
+    """
+    if kubeconfig is None:
+        return None
+    try:
+        if configuration.proxy:
+            return str(proxy_at(configuration.proxy, f"proxy-url in kubeconfig {kubeconfig}"))
+        proxy = proxy_for(URL(configuration.host), os.environ)
+    except ProxyUnusable as error:
+        raise ConfigurationError(str(error)) from error
+    return None if proxy is None else str(proxy)
 
 
 _NO_KUBECONFIG: Final = (yaml.YAMLError, ValueError, TypeError, AttributeError, KeyError)

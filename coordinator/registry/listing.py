@@ -13,6 +13,7 @@ import aiohttp
 import msgspec
 from yarl import URL
 
+from coordinator.proxies import proxy_for
 from coordinator.registry.challenge import Challenge, challenge_in
 from coordinator.registry.credentials import Credentials, matching
 from coordinator.registry.repository import Repository
@@ -175,7 +176,7 @@ class _Conversation:
 
     def _get(self, url: URL, authorization: str | None) -> Any:
         headers = _ACCEPT | ({"Authorization": authorization} if authorization else {})
-        return self._session.get(url, headers=headers)
+        return self._session.get(url, headers=headers, proxy=proxy_for(url, os.environ))
 
 
 async def _check(response: aiohttp.ClientResponse, host: str) -> None:

@@ -102,8 +102,7 @@ class Lookups:
     async def _look_up(self, image: DriverImage) -> Known | Refused | Away:
         try:
             credentials = await self._credentials(image)
-            # With the environment's proxies, as other programs of the Pod have them.
-            async with aiohttp.ClientSession(trust_env=True) as session:
+            async with aiohttp.ClientSession() as session:
                 return await tags_of(session, image.name, f"{image.version}-", credentials)
         except KubeError as error:
             return Away(f"the pull Secrets are not read: {error}")
