@@ -43,6 +43,8 @@ CHANNEL_OPTIONS: Final[tuple[tuple[str, int | str], ...]] = (
     ("grpc.service_config", _ANY_ADDRESS),
     # A connection of its own for every channel: a new channel then dials at once instead of sharing a back-off.
     ("grpc.use_local_subchannel_pool", 1),
+    # It would ask https_proxy even for this machine itself, where kubectl's port-forward listens.
+    ("grpc.enable_http_proxy", 0),
 )
 
 SERVER_OPTIONS: Final[tuple[tuple[str, int], ...]] = (

@@ -27,6 +27,7 @@ from nicfleet.token_file import TokenFile
 from nicfleet.v1 import fleet_pb2
 from tests.integration.agent.fleet_server import Fleet, fleet_server
 from tests.integration.agent.test_session import EMPTY, IDENTITY, OBSERVED, said
+from tests.integration.http_proxy import http_proxy
 
 NAME = "c.ns.svc"
 """By which the agent knows the coordinator, whatever address it dials."""
@@ -109,6 +110,20 @@ async def shown(address: str) -> bytes:
 def der(pair: Pair | None) -> bytes:
     assert pair is not None
     return ssl.PEM_cert_to_DER_cert(pair.certificate.decode())
+
+
+@pytest.mark.parametrize("variable", ["https_proxy", "http_proxy", "grpc_proxy"])
+async def test_a_coordinator_is_dialled_past_every_proxy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    """Agents reach its pod, and a person's command reaches kubectl's port-forward."""
+    async with site(tmp_path, made()) as here, http_proxy(here.fleet.address) as proxy:
+        here.publish()
+        monkeypatch.setenv(variable, proxy.url)
+        async with agent(here.fleet.address, here.tls):
+            stream = await here.fleet.stream()
+            await stream.receive()
+    assert proxy.asked == []
 
 
 async def test_a_new_certificate_is_shown_to_new_connections_and_ends_none(tmp_path: Path) -> None:
