@@ -10,14 +10,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from coordinator.leadership.lease import NAME as LEASE
+from nicfleet import names
 from nicfleet.channel import Tls
 from nicfleet.names import may_be_written
 from tests.chart.helm import CHART, NAMESPACE, ROOT, Helm, HelmFailed
-from tests.chart.test_install import ACCOUNT, WAIT, authority, deleted, secret, token_of_the_agent, workloads
+from tests.chart.test_install import (
+    ACCOUNT,
+    WAIT,
+    apply_policy,
+    authority,
+    deleted,
+    policy,
+    secret,
+    token_of_the_agent,
+    workloads,
+)
 from tests.controlplane.cluster import ControlPlane
 from tests.integration.system.fleet import WITH_DRIVER
 from tests.integration.system.processes import Coordinator
@@ -27,6 +39,7 @@ from tests.integration.system.waiting import eventually
 PREVIOUS = Path(__file__).parent / "previous"
 FIRST, LATEST = (PREVIOUS / f"nicfleet-0.1.0-{commit}.tgz" for commit in ("2c7286d", "441b430"))
 PAGE = (ROOT / "docs/how-to/uninstall.md").read_text()
+UPGRADE = (ROOT / "docs/how-to/upgrade.md").read_text()
 IN_NAMESPACE = f"--namespace={NAMESPACE}"
 PASSING = frozenset({"Event", "EndpointSlice", "Endpoints", "ControllerRevision", "ReplicaSet", "APIService"})
 """Kinds that Kubernetes makes, and takes away by itself."""
@@ -98,6 +111,57 @@ def test_an_upgrade_from_the_chart_before_keeps_labels_workloads_and_certificate
         assert lease_uid(plane) == lease
     installer.run("uninstall", "nicfleet", IN_NAMESPACE, "--wait")
     assert eventually(lambda: lease_uid(plane) == "")
+
+
+def test_a_rollback_takes_back_the_release_alone_and_the_way_forward_stays_open(
+    installer: Helm, plane: ControlPlane, tmp_path: Path
+) -> None:
+    """By the page's command. The CRDs stay as the newer chart's hook left them: a rollback runs none."""
+    installer.run("install", "nicfleet", LATEST, IN_NAMESPACE, *WAIT, values={"agent": {"logLevel": "debug"}})
+    plane.install(ROOT / "deploy/crds")
+    forward = ("upgrade", "nicfleet", CHART, IN_NAMESPACE, "--reset-then-reuse-values", *WAIT)
+    (back,) = (line.split()[1:] for line in UPGRADE.splitlines() if line.startswith("    helm rollback "))
+    with coordinator_and_agent(plane, tmp_path):
+        apply_policy(plane, secondaryNetwork={"cniPlugins": {"image": "plugins", "repository": "a", "version": "v1"}})
+        eventually(lambda: of_policies(plane))
+        installer.run(*forward)
+        before, newer = kept(plane), manifest(installer)
+
+        installer.run(*back, "--timeout=60s")
+        assert manifest(installer) == manifest(installer, "--revision=1") != newer
+        assert kept(plane) == before
+
+        installer.run(*forward)
+        assert manifest(installer) == newer
+        assert kept(plane) == before | {"hooks": before["hooks"] + 1}
+        plane.kubectl("delete", "nicclusterpolicy", names.POLICY_NAME)
+        assert eventually(lambda: of_policies(plane) == {})
+    installer.run("uninstall", "nicfleet", IN_NAMESPACE, "--wait")
+
+
+def kept(plane: ControlPlane) -> dict[str, Any]:
+    """What no step of a release may touch, and how often its hook ran."""
+    mine = policy(plane)
+    return {
+        "labels": labels(plane),
+        "workloads": workloads(plane) | of_policies(plane),
+        "policy": (mine["metadata"]["uid"], mine["metadata"]["generation"], mine["spec"]),
+        "crds": {each["metadata"]["uid"]: each["metadata"]["generation"] for each in plane.get("crd")["items"]},
+        "certificate": (secret(plane), authority(plane)),
+        "deleted": deleted(plane),
+        "hooks": hooks_run(plane),
+    }
+
+
+def of_policies(plane: ControlPlane) -> dict[str, str]:
+    """The uid of each workload that a policy asked for."""
+    found = plane.get("daemonsets", IN_NAMESPACE, f"--selector={names.STATE_LABEL}")["items"]
+    return {each["metadata"]["name"]: each["metadata"]["uid"] for each in found}
+
+
+def manifest(installer: Helm, *which: str) -> str:
+    """What the release is made of."""
+    return installer.run("get", "manifest", "nicfleet", IN_NAMESPACE, *which)
 
 
 def test_an_upgrade_from_the_first_chart_keeps_the_workloads(installer: Helm, plane: ControlPlane) -> None:
