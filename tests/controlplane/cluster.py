@@ -21,8 +21,8 @@ from tests.controlplane.loopback import answers_ok, free_ports
 from tests.controlplane.process import POLL_SECONDS, Process
 from tests.controlplane.tools import ensure_tools
 
-START_SECONDS = 60.0
-ESTABLISHED_SECONDS = 30.0
+START_SECONDS = 120.0
+SERVED_SECONDS = 60.0
 KUBECTL_SECONDS = 180.0
 """`kubectl delete` waits for ever for an object whose finalizer nobody takes away."""
 REMOVED_SECONDS = 60.0
@@ -133,11 +133,30 @@ class ControlPlane:
         """Apply files and folders in order, and wait until every CRD is served. Raises ControlPlaneError."""
         for file in files:
             self.kubectl("apply", "--server-side", f"--filename={file}")
-        deadline = time.monotonic() + ESTABLISHED_SECONDS
-        while unserved := [crd["metadata"]["name"] for crd in self.get("crd")["items"] if not _is_established(crd)]:
+        self._wait_until_served()
+
+    def serve(self, *crds: Mapping[str, Any]) -> None:
+        """Apply CRDs, and wait until they are served. Raises ControlPlaneError."""
+        self.apply(*crds)
+        self._wait_until_served()
+
+    def _wait_until_served(self) -> None:
+        """`kubectl wait` fails on a CRD that has no condition yet; and one that is established is found a moment later
+        only."""
+        deadline = time.monotonic() + SERVED_SECONDS
+        while said := self._not_served():
             if time.monotonic() > deadline:
-                raise ControlPlaneError(f"not served after {ESTABLISHED_SECONDS:.0f} s: {', '.join(unserved)}")
+                raise ControlPlaneError(f"not served after {SERVED_SECONDS:.0f} s: {said}")
             time.sleep(POLL_SECONDS)
+
+    def _not_served(self) -> str:
+        """What kubectl says of CRDs that are there to stay; empty when it finds them all."""
+        crds = [crd for crd in self.get("crd")["items"] if "deletionTimestamp" not in crd["metadata"]]
+        if young := [crd["metadata"]["name"] for crd in crds if not _is_established(crd)]:
+            return ", ".join(young)
+        names = ",".join(crd["metadata"]["name"] for crd in crds)
+        said = self.kubectl("get", names, "--all-namespaces", "--output=name", check=False) if crds else ""
+        return "\n".join(line for line in said.splitlines() if line.lower().startswith("error"))
 
     def remove(self, *what: str) -> None:
         """`kubectl delete` of names or files, with the finalizers taken off, and gone at the end.
@@ -257,6 +276,5 @@ class ControlPlane:
 
 
 def _is_established(crd: Mapping[str, Any]) -> bool:
-    """`kubectl wait` fails on a CRD that has no condition yet."""
     conditions = crd.get("status", {}).get("conditions") or ()
     return any(condition["type"] == "Established" and condition["status"] == "True" for condition in conditions)

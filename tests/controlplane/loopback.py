@@ -5,16 +5,38 @@ import socket
 import ssl
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 # Below the kernel's range for outgoing connections (32768 and up): a port from there can be taken by any client while
 # its server restarts, even by a client that redials the server and meets itself.
 PORTS = range(20000, 32000)
+_BLOCK = 50
 
 
 def free_ports(count: int) -> list[int]:
-    """Return `count` different TCP ports on which nobody listens now."""
-    return [port for port in random.sample(PORTS, k=200) if _is_free(port)][:count]
+    """Return `count` different TCP ports on which nobody listens now.
+
+    No other process is given one of them as long as this one lives: their servers may start late, and anew.
+    """
+    return list(islice(filter(_is_free, _own), count))
+
+
+def _ports_of_this_process() -> Iterator[int]:
+    """Blocks of ports. Who takes one binds a name that no second process can, and that goes with the process."""
+    for first in random.sample(PORTS[::_BLOCK], k=len(PORTS) // _BLOCK):
+        name = socket.socket(socket.AF_UNIX)
+        try:
+            name.bind(f"\0nicfleet-ports-{first}")
+        except OSError:
+            name.close()
+            continue
+        name.detach()  # stays open
+        yield from range(first, first + _BLOCK)
+
+
+_own = _ports_of_this_process()
 
 
 def answers_ok(url: str, ca: Path | None = None) -> bool:

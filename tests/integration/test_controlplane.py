@@ -1,13 +1,11 @@
 """The control plane that every integration test stands on does what they rely on."""
 
-import json
 import os
 import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +13,10 @@ import pytest
 
 from tests.controlplane.cluster import ControlPlane
 from tests.controlplane.errors import ControlPlaneError
+from tests.controlplane.loopback import free_ports
 from tests.controlplane.nodes import fake_node
 from tests.controlplane.process import Process
+from tests.integration.system.waiting import eventually
 
 NAMESPACE = "controlplane-test"
 SELECTOR = {"nicfleet.test/controlplane": "yes"}
@@ -31,7 +31,7 @@ def nodes(cluster: ControlPlane) -> Iterator[ControlPlane]:
         fake_node(NODES[0], labels=SELECTOR, addresses=["192.0.2.7"]),
         fake_node(NODES[1], labels=SELECTOR, taints=[tainted]),
     )
-    cluster.kubectl("wait", "--for=condition=Ready", "node", *NODES, "--timeout=20s")
+    cluster.kubectl("wait", "--for=condition=Ready", "node", *NODES, "--timeout=90s")
     yield cluster
     cluster.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
     cluster.kubectl("delete", "node", *NODES)
@@ -47,10 +47,10 @@ def test_a_fake_node_becomes_ready_with_the_addresses_labels_and_taints_asked_fo
 
 def test_daemonset_pods_become_ready_and_replaced_ones_go(nodes: ControlPlane) -> None:
     nodes.apply(daemonset("driver", image="example.com/driver:1"))
-    nodes.kubectl("rollout", "status", "daemonset/driver", f"--namespace={NAMESPACE}", "--timeout=30s")
+    nodes.kubectl("rollout", "status", "daemonset/driver", f"--namespace={NAMESPACE}", "--timeout=90s")
 
     nodes.apply(daemonset("driver", image="example.com/driver:2"))
-    nodes.kubectl("rollout", "status", "daemonset/driver", f"--namespace={NAMESPACE}", "--timeout=30s")
+    nodes.kubectl("rollout", "status", "daemonset/driver", f"--namespace={NAMESPACE}", "--timeout=90s")
 
     images = {pod["spec"]["containers"][0]["image"] for pod in pods(nodes, "driver")}
     assert images == {"example.com/driver:2"}
@@ -76,7 +76,7 @@ def test_an_annotated_pod_fails_until_the_annotation_goes(
     pod_name = failing["metadata"]["name"]
     nodes.kubectl("annotate", "pod", pod_name, f"nicfleet.test/{annotation}-", f"--namespace={NAMESPACE}")
 
-    nodes.kubectl("rollout", "status", f"daemonset/{name}", f"--namespace={NAMESPACE}", "--timeout=30s")
+    nodes.kubectl("rollout", "status", f"daemonset/{name}", f"--namespace={NAMESPACE}", "--timeout=90s")
 
 
 def test_a_service_account_has_only_its_own_rights_and_the_audit_log_tells_who_did_what(nodes: ControlPlane) -> None:
@@ -116,15 +116,13 @@ def test_a_kind_that_is_seconds_old_goes_at_once_with_its_objects_and_comes_back
         "kind": "Thing",
         "metadata": {"name": "held", "finalizers": ["example.com/nobody"]},
     }
-    cluster.apply(thing_crd(name))
-    cluster.kubectl("wait", "--for=create", f"crd/{name}", "--timeout=10s")
-    cluster.kubectl("wait", "--for=condition=Established", f"crd/{name}", "--timeout=10s")
-    eventually(lambda: "created" in cluster.kubectl("apply", "-f", "-", input=json.dumps(held), check=False))
+    cluster.serve(thing_crd(name))
+    cluster.apply(held)
 
     cluster.remove("crd", name)
     assert "NotFound" in cluster.kubectl("get", "crd", name, check=False)
-    cluster.apply(thing_crd(name))
-    eventually(lambda: "No resources" in cluster.kubectl("get", name, check=False))
+    cluster.serve(thing_crd(name))
+    assert "No resources" in cluster.kubectl("get", name, check=False)
     cluster.remove("crd", name)
 
 
@@ -150,6 +148,17 @@ def test_a_component_that_cannot_start_is_named_with_its_last_words(tmp_path: Pa
 
     with pytest.raises(ControlPlaneError, match=r"(?s)etcd exited while it started.*no such flag"):
         etcd.wait_until(lambda: False, timeout=10)
+
+
+def test_ports_of_one_process_are_given_to_no_other_one() -> None:
+    """Nobody listens on them: a server may start on them late, or anew."""
+    mine = free_ports(300)
+    program = "from tests.controlplane.loopback import free_ports; print(*free_ports(9000))"
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    theirs = {int(port) for port in done.stdout.split()}
+    assert len(theirs) > 5000
+    assert theirs.isdisjoint(mine)
+    assert len({*mine, *free_ports(300)}) == 600
 
 
 def test_a_killed_parent_leaves_no_process(tmp_path: Path) -> None:
@@ -220,10 +229,3 @@ def is_alive(pid: int) -> bool:
     except FileNotFoundError:
         return False
     return "State:\tZ" not in status  # a zombie waits only for init to notice
-
-
-def eventually(holds: Callable[[], bool], timeout: float = 10.0) -> None:
-    deadline = time.monotonic() + timeout
-    while not holds():
-        assert time.monotonic() < deadline, "it did not become true in time"
-        time.sleep(0.05)

@@ -56,6 +56,7 @@ def cache(tmp_path: Path, mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> Pa
     pins = tmp_path / "pins.sha256"
     pins.write_text("")
     monkeypatch.setattr(downloads, "PINS", pins)
+    monkeypatch.setattr(downloads, "PROBE_TIMEOUT_S", 60)  # the mirror answers, however slow this machine is
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
     monkeypatch.setattr("tests.controlplane.golang.find_go", lambda *_: pytest.fail("Go was looked for"))
     for name in ("KUBEBUILDER_ASSETS", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):

@@ -31,11 +31,12 @@ def api(cluster: ControlPlane) -> Iterator[ControlPlane]:
     """The control plane with the CRDs that the files need, as a user has it when the policy is ready."""
     cluster.install(ROOT / "deploy/crds")
     pools = [document for document in documents(NV_IPAM) if document["kind"] == "CustomResourceDefinition"]
-    cluster.apply(NAMESPACE, *pools)
-    eventually(lambda: "error" not in cluster.kubectl("get", "ippools.nv-ipam.nvidia.com", check=False))
+    cluster.apply(NAMESPACE)
+    cluster.serve(*pools)
     eventually(lambda: "NotFound" not in cluster.kubectl("get", "serviceaccount", "default", check=False))
     yield cluster
     cluster.remove("crd", *(pool["metadata"]["name"] for pool in pools))
+    cluster.remove("-f", str(ROOT / "deploy/crds"))
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)

@@ -5,7 +5,6 @@ import base64
 import gzip
 import hashlib
 import json
-import os
 import shutil
 import signal
 import socket
@@ -272,7 +271,7 @@ async def test_who_interrupts_it_gets_what_there_is(
         process = await asyncio.create_subprocess_exec(*_command(tmp_path, kubeconfig))
         await asyncio.wait_for(asked.wait(), 60)
         process.send_signal(number)
-        assert await asyncio.wait_for(process.wait(), 30) == 1
+        assert await asyncio.wait_for(process.wait(), 60) == 1
 
     assert "the rest: interrupted" in unpacked(tmp_path)["errors.txt"]
 
@@ -329,15 +328,23 @@ def test_hundreds_of_nodes_take_little_more_memory_than_three(trouble: ControlPl
     assert many < 1.4 * few
 
 
+MEASURED = """
+import os, sys
+child = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)
+_, status, usage = os.wait4(child, 0)
+print(os.waitstatus_to_exitcode(status), usage.ru_maxrss)
+"""
+"""Between the test and the command: what the kernel tells of a process counts the memory of whoever started it."""
+
+
 def _peak_kb(folder: Path, kubeconfig: Path, nodes: str) -> int:
     """Resident memory of the command, at most."""
     folder.mkdir()
-    flags = ["--max-nodes=5", f"--nodes={nodes}"]
-    process = subprocess.Popen([*_command(folder, kubeconfig), *flags], stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode in (0, 2)
-    return usage.ru_maxrss
+    command = [*_command(folder, kubeconfig), "--max-nodes=5", f"--nodes={nodes}"]
+    done = subprocess.run([sys.executable, "-c", MEASURED, *command], capture_output=True, text=True, check=True)
+    code, peak = map(int, done.stdout.splitlines()[-1].split())
+    assert code in (0, 2)
+    return peak
 
 
 async def test_an_answer_without_an_end_is_read_as_far_as_it_is_kept(cluster: ControlPlane, tmp_path: Path) -> None:
@@ -352,8 +359,8 @@ async def test_an_answer_without_an_end_is_read_as_far_as_it_is_kept(cluster: Co
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
         kubeconfig = redirected(cluster.kubeconfig, tmp_path, server.sockets[0].getsockname()[1])
-        api = await Api.connect(kubeconfig, None, 10)
-        async with asyncio.timeout(30):
+        api = await Api.connect(kubeconfig, None, 60)
+        async with asyncio.timeout(60):
             body = await api.through(NAMESPACE, "coordinator", 8080, "/metrics", most_bytes=9000)
         await api.close()
 

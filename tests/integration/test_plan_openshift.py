@@ -18,10 +18,7 @@ ACCOUNT = "plan-without-rights"
 def openshift(cluster: ControlPlane) -> Iterator[ControlPlane]:
     crds = [crd(kind) for kind in (CLUSTER_VERSION, PROXY, IMAGE_STREAM)]
     names = [each["metadata"]["name"] for each in crds]
-    for each, name in zip(crds, names, strict=True):
-        cluster.apply(each)
-        cluster.kubectl("wait", "--for=create", f"crd/{name}", "--timeout=10s")
-        cluster.kubectl("wait", "--for=condition=Established", f"crd/{name}", "--timeout=10s")
+    cluster.serve(*crds)
     cluster.kubectl("create", "namespace", "openshift")
     cluster.apply(thing(PROXY, "cluster", {"httpsProxy": "http://p:3128", "trustedCA": {"name": "user-ca"}}))
     cluster.apply(thing(PROXY, "another", {"httpProxy": "http://elsewhere"}))

@@ -10,7 +10,6 @@ import yaml
 
 from coordinator.crd import KINDS
 from tests.controlplane.cluster import ControlPlane
-from tests.integration.system.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 OUTPUTS = [
@@ -25,14 +24,11 @@ HOSTILE = "hostile-text"
 def api(cluster: ControlPlane) -> Iterator[ControlPlane]:
     """The control plane with our CRDs, the kinds of cert-manager that are used, and the golden cases' namespaces."""
     cluster.install(ROOT / "deploy/crds")
-    cluster.apply(
-        *({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in NAMESPACES),
-        foreign_kind("cert-manager.io", "v1", "Issuer"),
-        foreign_kind("cert-manager.io", "v1", "Certificate"),
-    )
-    eventually(lambda: "error" not in cluster.kubectl("get", "issuers,certificates", check=False))
+    cluster.apply(*({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in NAMESPACES))
+    cluster.serve(*(foreign_kind("cert-manager.io", "v1", kind) for kind in ("Issuer", "Certificate")))
     yield cluster
     cluster.remove("crd", "issuers.cert-manager.io", "certificates.cert-manager.io")
+    cluster.remove("-f", str(ROOT / "deploy/crds"))
 
 
 def foreign_kind(group: str, version: str, kind: str) -> dict[str, Any]:
