@@ -94,10 +94,8 @@ class Coordinator:
             raise
         try:
             started(server)
-            for resource in (NIC_CLUSTER_POLICY, NIC_NODE_POLICY):
-                await require_crd(self._kube, resource, "conditions")
-            for resource in NETWORKS:
-                await require_crd(self._kube, resource, "reason")
+            for resource in (NIC_CLUSTER_POLICY, NIC_NODE_POLICY, *NETWORKS):
+                await require_crd(self._kube, resource)
             if self._webhook is not None:
                 await self._webhook.start()
             await self._work(server)

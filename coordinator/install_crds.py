@@ -1,8 +1,9 @@
 """Installs the CRDs that come with nicfleet: `python -m coordinator.install_crds [--folder DIR] [--kubeconfig FILE]`.
 
 Made for a hook of the installation too, as Helm itself never updates a CRD. One line for each CRD says what became of
-it. None is ever deleted, and none replaced that is newer, which is one with versions or fields that this version does
-not know, or another product's: NetworkAttachmentDefinition is multus', and one that is there is used as it is.
+it. None is ever deleted, and none replaced that has versions or fields that this version does not know: it is newer, or
+of another release where it lacks some that are needed, and cannot be used. Nor is another product's replaced:
+NetworkAttachmentDefinition is multus', and one that is there is used as it is.
 """
 
 import argparse
@@ -17,7 +18,7 @@ import msgspec
 import yaml
 
 from coordinator.crd import definitions
-from coordinator.crd_parts import parts, shown
+from coordinator.crd_parts import parts, shown, trouble
 from coordinator.kube.client import Kube
 from coordinator.kube.errors import KubeError, NotFound
 from coordinator.kube.objects import ref_of
@@ -87,10 +88,13 @@ def judge(raw: bytes, desired: Crd) -> Result | None:
         if outcome is not None and outcome.action is Action.REFUSED and outcome.finding is not None:
             return Result(name, "failed", outcome.finding.message)
         return Result(name, "left alone", f"it is of {live.holder} and serves what is needed")
-    unknown = parts(msgspec.json.decode(raw)) - parts(desired)
-    if unknown:
-        return Result(name, "left alone", f"it is newer: this version does not know {shown(unknown)}")
-    return None
+    crd: Crd = msgspec.json.decode(raw)
+    unknown = parts(crd) - parts(desired)
+    if not unknown:
+        return None
+    if why := trouble(crd, desired):
+        return Result(name, "failed", f"it is {why}")
+    return Result(name, "left alone", f"it is newer: this version does not know {shown(unknown)}")
 
 
 def read(folder: Path) -> list[Crd]:

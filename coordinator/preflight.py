@@ -5,7 +5,7 @@ import logging
 from typing import Final
 
 from coordinator.crd import definitions
-from coordinator.crd_parts import parts, shown
+from coordinator.crd_parts import BROUGHT_IN_STEP, trouble
 from coordinator.kube.answers import object_in
 from coordinator.kube.client import Kube
 from coordinator.kube.errors import KubeError, NotFound
@@ -18,10 +18,10 @@ RETRY_SECONDS: Final = 2.0
 
 
 class CrdUnusable(RuntimeError):
-    """A CRD is absent or too old; the sentence names it and the commands that help."""
+    """A CRD is absent or lacks something; the sentence names it and the commands that help."""
 
 
-async def require_crd(kube: Kube, resource: Resource, field: str) -> None:
+async def require_crd(kube: Kube, resource: Resource) -> None:
     """Wait until the API server answers; raise CrdUnusable unless it has the CRD, and with every field of ours.
 
     The API server forgets what a user writes into a field that its CRD lacks, and what we write into such a status.
@@ -30,17 +30,9 @@ async def require_crd(kube: Kube, resource: Resource, field: str) -> None:
     try:
         crd = await _found(kube, ref)
     except NotFound as error:
-        raise CrdUnusable(f"{ref} is not installed: {_HELP}") from error
-    if not _has(field, crd, resource.version):
-        raise CrdUnusable(f"{ref} is too old, its {resource.version} has no status.{field}: {_HELP}")
-    if missing := parts(definitions()[f"{API_GROUP}_{resource.plural}.yaml"]) - parts(crd):
-        raise CrdUnusable(f"{ref} is too old, it has no {shown(missing)}: {_HELP}")
-
-
-_HELP: Final = (
-    "helm upgrade brings it in step where upgradeCRDs is on; without Helm, run python -m coordinator.install_crds or "
-    "kubectl apply --server-side -f deploy/crds"
-)
+        raise CrdUnusable(f"{ref} is not installed: {BROUGHT_IN_STEP}") from error
+    if why := trouble(crd, definitions()[f"{API_GROUP}_{resource.plural}.yaml"]):
+        raise CrdUnusable(f"{ref} is {why}")
 
 
 async def _found(kube: Kube, ref: Ref) -> Obj:
@@ -59,11 +51,3 @@ async def _found(kube: Kube, ref: Ref) -> Obj:
                 told = str(error)
                 log.warning("waiting for the API server", extra={"error": told})
             await asyncio.sleep(RETRY_SECONDS)
-
-
-def _has(field: str, crd: Obj, version: str) -> bool:
-    for served in crd["spec"]["versions"]:
-        if served["name"] == version:
-            properties = served.get("schema", {}).get("openAPIV3Schema", {}).get("properties", {})
-            return field in properties.get("status", {}).get("properties", {})
-    return False

@@ -3,6 +3,7 @@
 import asyncio
 import copy
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -69,7 +70,7 @@ async def test_a_fresh_cluster_gets_all_and_a_second_run_writes_nothing(plane: C
 def test_another_products_nad_is_left_alone(plane: ControlPlane) -> None:
     theirs = copy.deepcopy(CRD)
     theirs["spec"]["names"]["shortNames"] = ["net-attach-def"]
-    plane.apply(theirs)
+    plane.serve(theirs)
     before = stored(plane, NAD)
 
     code, said = run(plane)
@@ -82,7 +83,7 @@ def test_another_products_nad_is_left_alone(plane: ControlPlane) -> None:
 def test_another_products_nad_that_cannot_be_used_is_an_error_and_left_alone(plane: ControlPlane) -> None:
     theirs = copy.deepcopy(CRD)
     theirs["spec"]["versions"][0]["name"] = "v2"
-    plane.apply(theirs)
+    plane.serve(theirs)
     before = stored(plane, NAD)
 
     code, said = run(plane)
@@ -103,6 +104,7 @@ def test_a_newer_one_is_left_alone(plane: ControlPlane, tmp_path: Path, newer: s
         version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["later"] = {"type": "string"}
     (tmp_path / "newer.yaml").write_text(yaml.safe_dump(theirs))
     assert run(plane, f"--folder={tmp_path}") == (0, {MACVLAN: "created"})
+    plane.install()  # nothing more; but the server has written what it writes into a new one then
     before = stored(plane, MACVLAN)
 
     code, said = run(plane)
@@ -110,6 +112,24 @@ def test_a_newer_one_is_left_alone(plane: ControlPlane, tmp_path: Path, newer: s
     assert code == 0
     assert said[MACVLAN].startswith("left alone: it is newer: this version does not know ")
     assert stored(plane, MACVLAN) == before
+
+
+def test_one_of_another_release_ends_the_installation_until_it_is_given_up(plane: ControlPlane) -> None:
+    theirs = copy.deepcopy(definitions()["mellanox.com_macvlannetworks.yaml"])
+    spec = theirs["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
+    spec["renamed"] = spec.pop("metaPlugins")
+    plane.apply(theirs)
+    before = stored(plane, MACVLAN)
+
+    code, said = run(plane)
+    assert code == 1
+    assert said[MACVLAN].startswith("failed: it is of another release, it has v1alpha1: spec.renamed, which ")
+    assert stored(plane, MACVLAN) == before
+
+    _, _, told = said[MACVLAN].partition("with kubectl ")
+    plane.kubectl(*shlex.split(told.replace("deploy/crds", str(ROOT / "deploy/crds"))))
+    code, said = run(plane)
+    assert (code, said[MACVLAN]) == (0, "updated")
 
 
 def test_upstreams_older_one_is_brought_up_to_date(plane: ControlPlane) -> None:

@@ -39,12 +39,12 @@ def crd(cluster: ControlPlane) -> Iterator[dict[str, Any]]:
 
 async def test_the_crd_of_this_version_will_do(cluster: ControlPlane, kube: Kube, crd: dict[str, Any]) -> None:
     cluster.apply(crd)
-    await require_crd(kube, RESOURCE, "conditions")
+    await require_crd(kube, RESOURCE)
 
 
 async def test_an_absent_crd_is_named_with_the_commands_that_install_it(kube: Kube) -> None:
     with pytest.raises(CrdUnusable, match=rf"{NAME} is not installed: {HELP}"):
-        await require_crd(kube, RESOURCE, "conditions")
+        await require_crd(kube, RESOURCE)
 
 
 async def test_a_crd_of_before_conditions_is_too_old(cluster: ControlPlane, kube: Kube, crd: dict[str, Any]) -> None:
@@ -53,8 +53,9 @@ async def test_a_crd_of_before_conditions_is_too_old(cluster: ControlPlane, kube
     version["additionalPrinterColumns"] = []
     cluster.apply(crd)
 
-    with pytest.raises(CrdUnusable, match=rf"{NAME} is too old, its v1alpha1 has no status.conditions: {HELP}"):
-        await require_crd(kube, RESOURCE, "conditions")
+    lacking = r"v1alpha1: status.conditions and \d+ more"
+    with pytest.raises(CrdUnusable, match=rf"{NAME} is too old, it has no {lacking}: {HELP}"):
+        await require_crd(kube, RESOURCE)
 
 
 async def test_a_crd_that_would_forget_what_users_write_is_too_old(
@@ -65,7 +66,7 @@ async def test_a_crd_that_would_forget_what_users_write_is_too_old(
     cluster.apply(crd)
 
     with pytest.raises(CrdUnusable, match=rf"{NAME} is too old, it has no v1alpha1: spec.nvIpam.version: {HELP}"):
-        await require_crd(kube, RESOURCE, "conditions")
+        await require_crd(kube, RESOURCE)
 
 
 async def test_a_newer_crd_will_do(cluster: ControlPlane, kube: Kube, crd: dict[str, Any]) -> None:
@@ -73,7 +74,24 @@ async def test_a_newer_crd_will_do(cluster: ControlPlane, kube: Kube, crd: dict[
     version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["tomorrow"] = {"type": "string"}
     cluster.apply(crd)
 
-    await require_crd(kube, RESOURCE, "conditions")
+    await require_crd(kube, RESOURCE)
+
+
+async def test_one_of_another_release_is_told_from_an_old_one(
+    cluster: ControlPlane, kube: Kube, crd: dict[str, Any]
+) -> None:
+    """The installation leaves it as it is, and so would the next helm upgrade."""
+    (version,) = crd["spec"]["versions"]
+    spec = version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
+    spec["nvIpamRenamed"] = spec.pop("nvIpam")
+    cluster.apply(crd)
+
+    with pytest.raises(CrdUnusable) as caught:
+        await require_crd(kube, RESOURCE)
+    said = str(caught.value)
+    assert f"{NAME} is of another release, it has v1alpha1: spec.nvIpamRenamed and " in said
+    assert ", which this version does not know, and no v1alpha1: spec.nvIpam and " in said
+    assert "helm" not in said
 
 
 REFUSALS = [
@@ -101,7 +119,7 @@ async def test_what_may_pass_is_waited_for_and_told_once(
         proxy.answer = lambda request: refusal if len(proxy.seen) < 4 else None
         kube = await Kube.connect(path)
         with caplog.at_level(logging.WARNING):
-            await require_crd(kube, NIC_CLUSTER_POLICY, "conditions")
+            await require_crd(kube, NIC_CLUSTER_POLICY)
         await kube.close()
 
     assert len(proxy.seen) == 4

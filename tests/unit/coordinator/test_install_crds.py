@@ -46,6 +46,11 @@ def field_removed(crd: dict[str, Any]) -> None:
     del crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["ipam"]
 
 
+def field_renamed(crd: dict[str, Any]) -> None:
+    spec = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
+    spec["ipamRenamed"] = spec.pop("ipam")
+
+
 def other_version(crd: dict[str, Any]) -> None:
     crd["spec"]["versions"][0]["name"] = "v0"
 
@@ -75,6 +80,16 @@ def not_as_sent(crd: dict[str, Any]) -> None:
             "macvlannetworks.mellanox.com: left alone: it is newer: this version does not know v1alpha1: "
             "spec.fromTheFuture and 1 more",
             id="upstreams-and-newer",
+        ),
+        pytest.param(
+            OURS,
+            "helm",
+            field_renamed,
+            "macvlannetworks.mellanox.com: failed: it is of another release, it has v1alpha1: spec.ipamRenamed, which "
+            "this version does not know, and no v1alpha1: spec.ipam: use a version that knows both, or give up what is "
+            "stored in fields that this one does not know, with kubectl apply --server-side --force-conflicts -f "
+            "deploy/crds/mellanox.com_macvlannetworks.yaml",
+            id="upstreams-and-neither-newer-nor-older",
         ),
         pytest.param(
             NAD,
