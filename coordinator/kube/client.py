@@ -21,6 +21,9 @@ PAGE_SIZE: Final = 500
 
 Propagation = Literal["Background", "Orphan"]
 
+_APPLY: Final = "application/apply-patch+yaml"
+_JSON_PATCH: Final = "application/json-patch+json"
+_MERGE_PATCH: Final = "application/merge-patch+json"
 _METADATA: Final = "application/json;as=PartialObjectMetadata{};g=meta.k8s.io;v=v1"
 
 
@@ -73,7 +76,7 @@ _decode_served = msgspec.json.Decoder(_Resources).decode
 
 
 class Kube:
-    """The API server. Every method raises KubeError; none takes longer than the transport's deadline."""
+    """The API server. Every method raises KubeError, at the latest some seconds after the transport's deadline."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
@@ -173,72 +176,45 @@ class Kube:
 
         Raises Conflict, without `force`, when another manager owns a field with another value.
         """
-        ref = ref_of(obj)
-        path = ref.resource.path(ref.namespace, ref.name)
         query = {"fieldManager": manager, "force": "true" if force else "false"}
-        patch = "application/apply-patch+yaml"
-        return await self._transport.call(Call("apply", str(ref), "PATCH", path, query, obj, patch))
+        return await self._write("apply", "PATCH", ref_of(obj), query, obj, _APPLY)
 
     async def would_apply(self, obj: Obj, *, manager: str, force: bool) -> bytes:
         """What `apply` would return, or raise: the API server does all of it but the writing."""
-        ref = ref_of(obj)
-        path = ref.resource.path(ref.namespace, ref.name)
         query = {"fieldManager": manager, "force": "true" if force else "false", "dryRun": "All"}
-        patch = "application/apply-patch+yaml"
-        return await self._transport.call(Call("apply", str(ref), "PATCH", path, query, obj, patch, asks=True))
+        return await self._write("apply", "PATCH", ref_of(obj), query, obj, _APPLY, asks=True)
 
     async def would_take(self, obj: Obj) -> bytes:
         """What the API server would make of a user's object, all of it: with a resourceVersion as a replacement, else
         as a new one. Unknown fields are refused. Nothing is written."""
-        ref = ref_of(obj)
         query = {"dryRun": "All", "fieldValidation": "Strict"}
-        if "resourceVersion" in obj["metadata"]:
-            path = ref.resource.path(ref.namespace, ref.name)
-            return await self._transport.call(Call("replace", str(ref), "PUT", path, query, obj, asks=True))
-        return await self._transport.call(
-            Call("create", str(ref), "POST", ref.resource.path(ref.namespace), query, obj, asks=True)
-        )
+        action, method = ("replace", "PUT") if "resourceVersion" in obj["metadata"] else ("create", "POST")
+        return await self._write(action, method, ref_of(obj), query, obj, asks=True)
 
     async def create(self, obj: Obj, *, manager: str) -> bytes:
         """Raises Conflict when there is one of its name."""
-        ref = ref_of(obj)
-        path = ref.resource.path(ref.namespace)
-        query = {"fieldManager": manager}
-        return await self._transport.call(Call("create", str(ref), "POST", path, query, obj))
+        return await self._write("create", "POST", ref_of(obj), {"fieldManager": manager}, obj)
 
     async def replace(self, obj: Obj, *, manager: str) -> bytes:
         """PUT an object that carries its resourceVersion. Raises Conflict when that is not the newest."""
-        ref = ref_of(obj)
-        path = ref.resource.path(ref.namespace, ref.name)
-        query = {"fieldManager": manager}
-        return await self._transport.call(Call("replace", str(ref), "PUT", path, query, obj))
+        return await self._write("replace", "PUT", ref_of(obj), {"fieldManager": manager}, obj)
 
     async def json_patch(self, ref: Ref, operations: list[dict[str, Any]], *, manager: str) -> bytes:
-        path = ref.resource.path(ref.namespace, ref.name)
-        query = {"fieldManager": manager}
-        patch = "application/json-patch+json"
-        return await self._transport.call(Call("patch", str(ref), "PATCH", path, query, operations, patch))
+        return await self._write("patch", "PATCH", ref, {"fieldManager": manager}, operations, _JSON_PATCH)
 
     async def merge_patch(self, ref: Ref, patch: Obj, *, manager: str) -> bytes:
         """What `patch` has becomes so, and nothing else changes. With a uid in it another object is a Conflict."""
-        path = ref.resource.path(ref.namespace, ref.name)
-        query = {"fieldManager": manager}
-        return await self._transport.call(
-            Call("patch", str(ref), "PATCH", path, query, patch, "application/merge-patch+json")
-        )
+        return await self._write("patch", "PATCH", ref, {"fieldManager": manager}, patch, _MERGE_PATCH)
 
     async def replace_status(self, obj: Obj, *, manager: str) -> bytes:
         """PUT the status of an object that carries its resourceVersion. Raises Conflict when that is not the newest."""
-        ref = ref_of(obj)
-        path = ref.resource.path(ref.namespace, ref.name, "status")
         query = {"fieldManager": manager}
-        return await self._transport.call(Call("write status of", str(ref), "PUT", path, query, obj))
+        return await self._write("write status of", "PUT", ref_of(obj), query, obj, subresource="status")
 
     async def delete(self, ref: Ref, uid: str, propagation: Propagation) -> bytes:
         """Delete this very object: another one under its name is a Conflict."""
         options = {"preconditions": {"uid": uid}, "propagationPolicy": propagation}
-        path = ref.resource.path(ref.namespace, ref.name)
-        return await self._transport.call(Call("delete", str(ref), "DELETE", path, body=options))
+        return await self._write("delete", "DELETE", ref, None, options)
 
     async def review(self, resource: Resource, spec: Obj | None = None) -> bytes:
         """Ask by a review, for example a TokenReview: it is answered, and nothing is kept."""
@@ -247,8 +223,7 @@ class Kube:
 
     async def create_event(self, event: Obj) -> None:
         """Raises Conflict when an Event of this name is there already."""
-        ref = ref_of(event)
-        await self._transport.call(Call("create", str(ref), "POST", EVENT.path(ref.namespace), body=event))
+        await self._write("create", "POST", ref_of(event), None, event)
 
     async def pods(self, namespace: str, label_selector: str) -> tuple[Pod, ...]:
         source = Source(POD, namespace, label_selector)
@@ -259,6 +234,24 @@ class Kube:
         query = {"fieldSelector": field_selector}
         call = Call("list", str(EVENT.plural), "GET", EVENT.path(namespace), query)
         return decode_events(await self._transport.call(call))
+
+    async def _write(
+        self,
+        action: str,
+        method: str,
+        ref: Ref,
+        query: Mapping[str, str | int] | None,
+        body: Any,
+        content_type: str = JSON,
+        *,
+        subresource: str = "",
+        asks: bool = False,
+    ) -> bytes:
+        """Raises Unanswered where this write alone has no answer, as with an admission webhook that hangs."""
+        beside = ref.resource.path(ref.namespace)
+        path = beside if method == "POST" else ref.resource.path(ref.namespace, ref.name, subresource)
+        call = Call(action, str(ref), method, path, query, body, content_type, asks=asks, beside=beside)
+        return await self._transport.call(call)
 
     async def _list(self, source: Source, query: Mapping[str, str | int]) -> bytes:
         accept = f"{_METADATA.format('List')},{JSON}" if source.metadata_only else JSON

@@ -4,6 +4,7 @@ KubeError
 ├── Unreachable        no answer within the deadline, a broken connection, 503, 504, or a 5xx of a proxy's
 │   └── LeaseNotHeld   a write that was not sent, as another coordinator may lead
 ├── Failed             any other 5xx: the API server is there, and something that it needs for this request is not
+│   └── Unanswered     a write without an answer within the deadline, while the API server answers other requests
 ├── TooManyRequests    429; `retry_after` in seconds
 ├── NotFound           404
 ├── Conflict           409: somebody else's change, or the object is there already
@@ -73,6 +74,15 @@ class Failed(KubeError):
     fix = "if that names a webhook, see to the webhook; else read the API server's log"
 
 
+class Unanswered(Failed):
+    """An admission webhook that hangs is not told by the API server before the webhook's own time is over."""
+
+    fix = (
+        "look at the cluster's admission webhooks: "
+        "kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations"
+    )
+
+
 class TooManyRequests(KubeError):
     def __init__(self, action: str, target: str, status: Status, retry_after: float = 1.0) -> None:
         super().__init__(action, target, status)
@@ -121,6 +131,9 @@ class Invalid(KubeError):
     pass
 
 
+LONGEST_RETRY: Final = 30.0
+"""Seconds: no server, nor a proxy before it, may ask for more, since whatever comes after the request waits as well."""
+
 REFUSALS: Final = (Failed, Forbidden, Invalid, NotFound)
 """An answer to this request, which says nothing of the next: what asked goes on without."""
 
@@ -162,6 +175,11 @@ def unreachable(action: str, target: str, why: str) -> Unreachable:
     return Unreachable(action, target, Status(message=f"the API server does not answer ({why})"))
 
 
+def unanswered(action: str, target: str, seconds: float) -> Unanswered:
+    message = f"nothing came within {seconds:.3g} s, though the API server answers other requests"
+    return Unanswered(action, target, Status(message=message))
+
+
 def lease_not_held(action: str, target: str) -> LeaseNotHeld:
     return LeaseNotHeld(action, target, Status(message="this coordinator does not hold the lease now"))
 
@@ -181,4 +199,4 @@ def _status_in(code: int, body: bytes) -> Status:
 
 
 def _seconds(retry_after: str | None) -> float:
-    return float(retry_after) if retry_after and retry_after.isdecimal() else 1.0
+    return min(float(retry_after), LONGEST_RETRY) if retry_after and retry_after.isdecimal() else 1.0

@@ -17,6 +17,7 @@ from coordinator.kube.errors import (
     Unreachable,
     error_of,
     lease_not_held,
+    unanswered,
     unreachable,
 )
 from coordinator.kube.permit import ALWAYS, Permit
@@ -24,7 +25,10 @@ from coordinator.kube.session import ConfigurationError, Session
 
 DEADLINE: Final = 12.0
 """Seconds for a whole call. With a stalled etcd the API server itself answers only after 34 s or more; for a webhook
-that hangs it waits 10 s unless the webhook says otherwise, and then its answer names the webhook."""
+that hangs it waits 10 s, and then its answer names the webhook, unless that asks for more, up to 30 s."""
+
+LOOK_SECONDS: Final = 3.0
+"""For the question after a write without an answer: does the API server answer anything?"""
 
 JSON: Final = "application/json"
 
@@ -46,6 +50,8 @@ class Call:
     accept: str = JSON
     asks: bool = False
     """It changes nothing, whatever its method: a dry run, or a review."""
+    beside: str = ""
+    """Of what admission webhooks are asked about: the path of a collection that can be read without them."""
 
     @property
     def writes(self) -> bool:
@@ -89,16 +95,37 @@ class Transport:
         return self._session.server
 
     async def call(self, call: Call) -> bytes:
-        """Return the body of a good answer. Raises KubeError, Unreachable after the deadline."""
+        """Return the body of a good answer. Raises KubeError, after the deadline Unreachable or Unanswered."""
         seconds = self._seconds(call)
-        with self._observing(call, seconds), self._counted(call):
-            async with asyncio.timeout(seconds):
-                response = await self._send(call)
-                body: bytes = await response.read()
+        with self._observing(call, seconds):
+            try:
+                response, body = await self._answer(call, seconds)
+            except TimeoutError:
+                if call.beside and seconds == self._deadline and await self._answers(call):
+                    raise unanswered(call.action, call.target, seconds) from None
+                raise
         if response.status >= 400:
             raise self._refused(call, response, body)
         self._heard()
         return body
+
+    async def _answer(self, call: Call, seconds: float) -> tuple[aiohttp.ClientResponse, bytes]:
+        with self._counted(call):
+            async with asyncio.timeout(seconds):
+                response = await self._send(call)
+                return response, await response.read()
+
+    async def _answers(self, call: Call) -> bool:
+        """Whether the API server reads from etcd what lies beside the object: then only this write has no answer."""
+        look = Call("look beside", call.target, "GET", call.beside, {"limit": 1})
+        try:
+            response, _ = await self._answer(look, min(LOOK_SECONDS, self._deadline))
+        except (aiohttp.ClientError, OSError, ConfigurationError):
+            return False
+        if response.status >= 400:
+            return False
+        self._heard()
+        return True
 
     @asynccontextmanager
     async def stream(self, call: Call) -> AsyncIterator[aiohttp.StreamReader]:

@@ -7,6 +7,7 @@ PersistentVolumeClaims hold other people's data: they are neither pruned nor rec
 import logging
 import time
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Final
 
 import msgspec
@@ -20,6 +21,7 @@ from coordinator.kube.errors import (
     KubeError,
     NotFound,
     TooManyRequests,
+    Unanswered,
     Unauthorized,
     Unreachable,
 )
@@ -54,6 +56,9 @@ FOREIGN_SECONDS: Final = 10.0
 """How long an object in our way is believed to be still there: it carries no label of ours, so no watch tells. And a
 volume claim to be still as it is, since no watch tells of its storage class."""
 
+UNANSWERED_SECONDS: Final = 30.0
+"""Before another attempt at an object whose last one had no answer: each holds up all that comes after it."""
+
 
 class Applier:
     """Brings the objects of a state in step. One instance per process: it remembers what the server does not keep."""
@@ -63,6 +68,7 @@ class Applier:
         self._index = index
         self._limiter = limiter
         self._foreign: dict[Ref, tuple[float, Outcome]] = {}
+        self._unanswered: dict[Ref, tuple[float, Outcome]] = {}
         self._repairs = Repairs[Ref]()
         self._inexact: set[tuple[str, str]] = set()  # uid and hash of objects that the server stores otherwise
 
@@ -82,6 +88,8 @@ class Applier:
 
     async def _apply_one(self, desired: Obj) -> Outcome:
         ref = ref_of(desired)
+        if (unanswered := self._last_unanswered(ref)) is not None:
+            return unanswered
         try:
             live = self._index.get(ref)
             if live is None:
@@ -98,7 +106,7 @@ class Applier:
             gone = ref.namespace and not await self._exists(Ref("Namespace", "", ref.namespace))
             return in_no_namespace(ref) if gone else refused(ref, error)
         except KubeError as error:
-            return refused(ref, error)
+            return self._refused(ref, error)
 
     async def _exists(self, ref: Ref) -> bool:
         try:
@@ -112,6 +120,20 @@ class Applier:
     def _known_foreign(self, ref: Ref) -> Outcome | None:
         seen, outcome = self._foreign.get(ref, (0.0, None))
         return outcome if outcome is not None and time.monotonic() - seen < FOREIGN_SECONDS else None
+
+    def _refused(self, ref: Ref, error: KubeError) -> Outcome:
+        outcome = refused(ref, error)
+        if isinstance(error, Unanswered):
+            self._unanswered[ref] = (time.monotonic() + UNANSWERED_SECONDS, outcome)
+        return outcome
+
+    def _last_unanswered(self, ref: Ref) -> Outcome | None:
+        """What became of an attempt that had no answer and is not to be repeated yet."""
+        until, outcome = self._unanswered.get(ref, (0.0, None))
+        if outcome is not None and (left := until - time.monotonic()) > 0:
+            return replace(outcome, again=left)
+        self._unanswered.pop(ref, None)
+        return None
 
     async def _look(self, ref: Ref) -> LiveObject | None:
         """Ask for an object that the index lacks: the label that it goes by may be missing, or it is not ours."""
@@ -215,12 +237,14 @@ class Applier:
     async def _delete_surplus(self, live: LiveObject) -> Outcome:
         if live.deleting:
             return Outcome(live.ref, Action.WAITING)
+        if (unanswered := self._last_unanswered(live.ref)) is not None:
+            return unanswered
         try:
             gone = await self._delete(live, orphan=False)
         except _CURABLE:
             raise
         except KubeError as error:
-            return refused(live.ref, error)
+            return self._refused(live.ref, error)
         return Outcome(live.ref, Action.DELETED if gone else Action.WAITING)
 
     async def _delete(self, live: LiveObject, *, orphan: bool) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from coordinator.kube.errors import (
+    LONGEST_RETRY,
     Conflict,
     Failed,
     Forbidden,
@@ -57,7 +58,17 @@ def test_the_sentence_names_request_object_answer_and_fix() -> None:
     )
 
 
-@pytest.mark.parametrize(("header", "seconds"), [({"Retry-After": "7"}, 7.0), ({}, 1.0), ({"Retry-After": "x"}, 1.0)])
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ({"Retry-After": "7"}, 7.0),
+        ({}, 1.0),
+        ({"Retry-After": "x"}, 1.0),
+        ({"Retry-After": "²"}, 1.0),
+        ({"Retry-After": "3600"}, LONGEST_RETRY),
+        ({"Retry-After": "9" * 400}, LONGEST_RETRY),
+    ],
+)
 def test_retry_after(header: dict[str, str], seconds: float) -> None:
     error = error_of("apply", "Node x", 429, header, body("slow"))
 
