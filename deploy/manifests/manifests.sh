@@ -68,7 +68,7 @@ undeploy() {
     left=$(still_there)
     if [ -n "$left" ] && [ "${FORCE:-false}" != true ]; then
         echo "$left" >&2
-        refuse "these are still there, and only a coordinator removes what was made for them: delete them and wait until \
+        refuse "these are still there, and nobody would watch over what was made for them: delete them and wait until \
 they are gone first, or leave it all with force=true"
     fi
     # One that still runs would write anew what is deleted before its rights are. What hinders this is told below.
@@ -80,9 +80,9 @@ they are gone first, or leave it all with force=true"
         "$kubectl" delete --ignore-not-found="${IGNORE_NOT_FOUND:-true}" -f -
     echo "left: namespace $namespace, the CRDs, labels of nodes"
     if [ -n "$left" ]; then
-        echo "left, with all that was made for them, as nobody removes it now:"
+        echo "left, with all that was made for them, which nobody watches over now:"
         echo "$left"
-        echo "for that run make deploy again, delete these, wait until they are gone, and then make undeploy"
+        echo "what was made for them goes when you delete them"
     fi
 }
 

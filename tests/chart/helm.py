@@ -28,18 +28,29 @@ class Helm:
         self._home = home
         self._kubeconfig = kubeconfig
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """That it runs in."""
+        folders = {f"HELM_{name}_HOME": str(self._home / name.lower()) for name in ("CACHE", "CONFIG", "DATA")}
+        return {**os.environ, **folders, "KUBECONFIG": str(self._kubeconfig or os.devnull)}
+
     def run(self, *arguments: str | Path, values: Values | None = None) -> str:
         """Standard output. `values` are the contents of a values file. Raises HelmFailed."""
-        folders = {f"HELM_{name}_HOME": str(self._home / name.lower()) for name in ("CACHE", "CONFIG", "DATA")}
-        environment = {**os.environ, **folders, "KUBECONFIG": str(self._kubeconfig or os.devnull)}
         given = ["--values=-"] if values is not None else []
         done = subprocess.run(
             [self._program, *arguments, *given],
-            input=json.dumps(values), capture_output=True, text=True, check=False, env=environment, timeout=180,
+            input=json.dumps(values), capture_output=True, text=True, check=False, env=self.environment, timeout=180,
         )  # fmt: skip
         if done.returncode:
             raise HelmFailed(f"{done.stderr}{done.stdout}")
         return done.stdout
+
+    def start(self, *arguments: str | Path) -> subprocess.Popen[bytes]:
+        """Not waited for; what it says is lost."""
+        nowhere = subprocess.DEVNULL
+        return subprocess.Popen(
+            [self._program, *arguments], stdin=nowhere, stdout=nowhere, stderr=nowhere, env=self.environment
+        )
 
     def template(self, values: Values | None = None, *further: str) -> list[dict[str, Any]]:
         """The objects of the chart, hooks and tests among them. Raises HelmFailed."""

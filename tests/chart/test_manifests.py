@@ -112,7 +112,7 @@ def test_deployed_again_and_taken_back(plane: ControlPlane) -> None:
         make("undeploy", plane)
     first, second, *_ = too_early.value.output.splitlines()
     assert first == f"  nicclusterpolicy.mellanox.com/{names.POLICY_NAME}"
-    assert second.startswith("undeploy: these are still there, and only a coordinator removes what was made for them")
+    assert second.startswith("undeploy: these are still there, and nobody would watch over what was made for them")
     assert _versions(plane) == before, "nothing is taken away"
 
     said = make("undeploy", plane, force="true")
