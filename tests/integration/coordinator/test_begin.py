@@ -12,7 +12,8 @@ from coordinator.certificates.material import Material
 from coordinator.certificates.renewal import Situation, renewed
 from coordinator.certificates.sources import names_of
 
-SECONDS = 30.0
+SECONDS = 120.0
+"""Of a program's life; reached only when a test fails."""
 
 NO_CLUSTER = """
 apiVersion: v1

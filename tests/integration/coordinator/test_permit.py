@@ -14,7 +14,7 @@ from coordinator.kube.client import Kube
 from coordinator.kube.errors import LeaseNotHeld, Unreachable
 from coordinator.kube.objects import Obj, Ref
 from coordinator.kube.session import Session
-from coordinator.kube.transport import Transport
+from coordinator.kube.transport import DEADLINE, Transport
 
 LEFT = 0.3
 REF = Ref("ConfigMap", "ns", "name")
@@ -100,7 +100,7 @@ async def test_a_write_ends_with_its_permit(tmp_path: Path) -> None:
         began = clock()
         with pytest.raises(Unreachable, match=r"nothing within 0\.3 s"):
             await kube.apply(config_map(), manager="m", force=True)
-        assert LEFT <= clock() - began < LEFT + 0.5
+        assert LEFT <= clock() - began < DEADLINE
 
 
 async def test_it_is_known_when_no_write_is_under_way(tmp_path: Path) -> None:
@@ -121,8 +121,9 @@ async def test_it_is_known_when_no_write_is_under_way(tmp_path: Path) -> None:
 async def test_a_write_that_was_given_up_is_not_delivered_afterwards(tmp_path: Path) -> None:
     """A network that comes back, or a server that was frozen: what our kernel still had to send is lost with it."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(30)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        async with client(listener.getsockname()[1], tmp_path, Permit(LEFT)) as kube:
+        async with client(listener.getsockname()[1], tmp_path, Permit(2.0)) as kube:  # to connect, at least
             with pytest.raises(Unreachable):
                 await kube.apply(config_map("x" * 900_000), manager="m", force=True)
             assert await asyncio.to_thread(_received, listener) < 900_000
