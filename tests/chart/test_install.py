@@ -25,6 +25,7 @@ from nicfleet.channel import Tls
 from tests.chart.helm import CHART, NAMESPACE, ROOT, Helm
 from tests.chart.variants import COMPONENTS, OLD, PLATFORMS, VARIANTS
 from tests.controlplane.cluster import ControlPlane
+from tests.integration.coordinator.certificates import write_certificate
 from tests.integration.system.fleet import NO_NIC
 from tests.integration.system.processes import Coordinator
 from tests.integration.system.simulated import SimulatedAgents
@@ -333,6 +334,9 @@ def test_the_charts_accounts_are_enough_over_tls_and_the_check_tells_the_truth(
 
         coordinator.start()
         assert "authority.crt cannot be used (it has no certificate in PEM)" in check()[1]
+        write_certificate(tmp_path)
+        shutil.copy(tmp_path / "tls.crt", ca_file)
+        assert "its certificate is of no authority in" in check()[1]
         ca_file.write_bytes(authority(plane))
         none = (1, "2 of 2 agents do not reach the coordinator; nodes without one: worker-1, worker-2")
         assert eventually(lambda: check() == none)  # its gRPC health follows within a second
