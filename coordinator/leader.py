@@ -157,7 +157,8 @@ class Leader:
         behind = [r for r in self._reflectors() if not r.synced.is_set() or r.failing_since is not None]
         if behind:
             return f"watches are not in sync: {', '.join(sorted(r.source.resource.plural for r in behind))}"
-        return ""
+        why = self._openshift.undetected()
+        return f"it is not known whether this is OpenShift: {why}" if why else ""
 
     @property
     def known(self) -> Known:

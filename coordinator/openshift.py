@@ -34,6 +34,7 @@ class OpenShiftFacts:
         self._use_toolkit = use_toolkit
         self._on_change = on_change
         self._is_openshift = False
+        self._trouble = "not asked yet"
         self.detected = asyncio.Event()
         """It is known whether this is OpenShift: before that nothing should be decided."""
         # By name: rights to these two objects are all that is asked for.
@@ -44,7 +45,7 @@ class OpenShiftFacts:
 
     async def run(self) -> None:
         """Find out, once, and watch for ever what there is to watch. Call it when the API server serves CRDs."""
-        self._is_openshift = await is_openshift(self._kube)
+        self._is_openshift = await self._detected()
         log.info("cluster looked at", extra={"openshift": self._is_openshift})
         self.detected.set()
         self._on_change()
@@ -66,6 +67,24 @@ class OpenShiftFacts:
             use_toolkit=self._use_toolkit,
         )
 
+    def undetected(self) -> str:
+        """Why it is not known whether this is OpenShift; "" when it is."""
+        return "" if self.detected.is_set() else self._trouble
+
+    async def _detected(self) -> bool:
+        """Whether there is a ClusterVersion. Refusals are waited out: a guess would change every node."""
+        while True:
+            try:
+                async for _ in self._kube.pages(Source(CLUSTER_VERSION, metadata_only=True)):
+                    return True
+            except NotFound:
+                return False
+            except KubeError as error:
+                if str(error) != self._trouble:
+                    self._trouble = str(error)
+                    log.warning("waiting to know whether this is OpenShift", extra={"error": self._trouble})
+                await asyncio.sleep(RETRY_SECONDS)
+
     def _toolkits(self) -> Mapping[str, str]:
         return self._streams.get(f"{TOOLKIT_NAMESPACE}/{TOOLKIT}") or {}
 
@@ -77,22 +96,6 @@ class OpenShiftFacts:
     def _changed(self, _: str, old: object | None, new: object | None) -> None:
         if old != new:
             self._on_change()
-
-
-async def is_openshift(kube: Kube) -> bool:
-    """Whether the cluster has OpenShift's ClusterVersion. Refusals are waited out: a guess would change every node."""
-    told = ""
-    while True:
-        try:
-            async for _ in kube.pages(Source(CLUSTER_VERSION, metadata_only=True)):
-                return True
-        except NotFound:
-            return False
-        except KubeError as error:
-            if str(error) != told:
-                told = str(error)
-                log.warning("waiting to know whether this is OpenShift", extra={"error": told})
-            await asyncio.sleep(RETRY_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
