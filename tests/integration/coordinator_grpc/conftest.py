@@ -14,6 +14,7 @@ import pytest
 
 from coordinator.authentication.gate import Gate
 from coordinator.authentication.rules import Agent, Viewer
+from coordinator.fleet import hearing
 from coordinator.fleet.fleet import Connection, Fleet
 from coordinator.fleet.identity import Identity
 from coordinator.fleet.leadership import ALONE, Leadership
@@ -23,6 +24,13 @@ from coordinator.fleet.views import FleetView, LabelStatus, PolicyStatus
 from nicfleet.inventory import Inventory, NodeName
 from nicfleet.v1 import fleet_pb2, fleet_pb2_grpc, view_pb2_grpc
 from tests.unit.coordinator.reports import hello, update
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A peer's first word is waited for, however slow this machine is: a test that means an end of it says so."""
+    monkeypatch.setattr(hearing, "_SECONDS", 60.0)
+    monkeypatch.setattr(hearing, "_PATIENCE", 60.0)
 
 
 class AgentStream:
@@ -79,7 +87,7 @@ class Coordinator:
         return snapshot.connection
 
     async def until(self, name: NodeName, connection: Connection) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while self.connection(name) is not connection:
                 self.changed.clear()
                 await self.changed.wait()

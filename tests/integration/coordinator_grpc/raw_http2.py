@@ -54,7 +54,7 @@ class Peer:
         self._writer.write(_frame(_PING, 0, 0, ping))
         await self.until(lambda: ping in self._pongs)
 
-    async def until(self, condition: Callable[[], bool], within: float = 10.0) -> None:
+    async def until(self, condition: Callable[[], bool], within: float = 60.0) -> None:
         """`within` is in seconds, and reached only when a test fails."""
         async with asyncio.timeout(within):
             while not condition():

@@ -144,12 +144,8 @@ async def test_a_stranger_that_takes_no_message_is_sent_away_all_the_same(
 
 @GUARDED
 @pytest.mark.usefixtures("from_elsewhere")
-async def test_nobody_is_sent_away_before_his_first_word(
-    coordinator: Coordinator, gate: Gate, monkeypatch: pytest.MonkeyPatch, method: str
-) -> None:
+async def test_nobody_is_sent_away_before_his_first_word(coordinator: Coordinator, gate: Gate, method: str) -> None:
     """gRPC's client takes an answer that comes before its own message for an internal error."""
-    monkeypatch.setattr(hearing, "_SECONDS", 60.0)
-    monkeypatch.setattr(hearing, "_PATIENCE", 60.0)
     async with peer(coordinator.server.port) as stranger:
         call = stranger.call(f"/{method}")
         await gate.asked.wait()
@@ -209,7 +205,7 @@ async def test_who_takes_no_word_of_health_keeps_nobody_else_from_it(coordinator
         done, (still,) = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         assert len(done) == 1  # too many of one address: so all others are being answered by now
         still.cancel()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await coordinator.server.health.set(serving=True)
         stub: Any = health_pb2_grpc.HealthStub(coordinator.channel)
         assert (await stub.Check(health_pb2.HealthCheckRequest())).status == health_pb2.HealthCheckResponse.SERVING
@@ -226,7 +222,6 @@ async def test_who_finds_no_room_to_ask_for_health_is_told_so(
         await asyncio.Event().wait()
 
     monkeypatch.setattr(hearing, "_first", listen)
-    monkeypatch.setattr(hearing, "_PATIENCE", 60.0)
     stub: Any = health_pb2_grpc.HealthStub(coordinator.channel)
     silent = [stub.Check(health_pb2.HealthCheckRequest()) for _ in range(4)]
     for _ in silent:
@@ -253,7 +248,7 @@ async def test_who_only_holds_a_connection_loses_it(monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(server._OPTIONS, "grpc.server_handshake_timeout_ms", 100)
     async with running() as coordinator:
         reader, writer = await asyncio.open_connection("127.0.0.1", coordinator.server.port)
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(60):  # gRPC's own limit is two minutes
             while await reader.read(1024):  # its settings
                 pass
         writer.close()
@@ -274,13 +269,13 @@ async def test_a_greeting_that_waits_for_too_much_ends_in_time_and_changes_nothi
     gate.answer = AGENT
     first = await coordinator.connected(VALUE, identity())
     monkeypatch.setattr(sessions, "PROBE_SECONDS", 60.0)
-    monkeypatch.setattr(server, "GREETING_SECONDS", 2.0)
+    monkeypatch.setattr(server, "GREETING_SECONDS", 5.0)
     second = coordinator.agent()
     await second.send(hello=hello(VALUE, identity(instance="instance-2")))
     assert (await first.receive()).HasField("probe")
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(50):
         assert await second.end() is grpc.StatusCode.DEADLINE_EXCEEDED
-    assert "the greeting came to no end in 2 s" in await second.call.details()
+    assert "the greeting came to no end in 5 s" in await second.call.details()
     assert coordinator.connection(NAME) is Connection.CONNECTED
     assert (await first.report(VALUE, [], sequence=2)).ack.sequence == 2
 
@@ -288,9 +283,9 @@ async def test_a_greeting_that_waits_for_too_much_ends_in_time_and_changes_nothi
 async def test_the_check_of_the_token_is_a_part_of_the_greeting(
     coordinator: Coordinator, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "GREETING_SECONDS", 0.1)
+    monkeypatch.setattr(server, "GREETING_SECONDS", 5.0)  # in which the agent says its word
     gate.open.clear()
     agent = coordinator.agent()
     await agent.send(hello=hello(VALUE, identity()))
     assert await agent.end() is grpc.StatusCode.DEADLINE_EXCEEDED
-    assert "the greeting came to no end in 0.1 s" in await agent.call.details()
+    assert "the greeting came to no end in 5 s" in await agent.call.details()

@@ -1,5 +1,6 @@
 """The coordinator's own server over TLS, as a person's command reaches it."""
 
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -97,5 +98,8 @@ async def test_the_address_is_in_doubt_only_where_nobody_answers(ca_file: str) -
         given = to_coordinator(f"127.0.0.1:{port}", ca_file=ca_file)
         with pytest.raises(Unusable, match=r"192\.0\.2\.1:7444 leads: ask that one\)$"):
             await reports(given)
-    with pytest.raises(Unusable, match="give HOST:PORT of the coordinator's gRPC server"):
-        await reports(given)
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        given = to_coordinator(f"127.0.0.1:{nobody.getsockname()[1]}", ca_file=ca_file)
+        with pytest.raises(Unusable, match="give HOST:PORT of the coordinator's gRPC server"):
+            await reports(given)
