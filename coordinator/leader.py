@@ -193,7 +193,7 @@ class Leader:
         if new is None or (old is not None and old.uid != new.uid):
             self.fleet.node_gone(NodeName(name))
         if old is not None and (new is None or old.uid != new.uid):
-            self._labeller.forget(old.uid)
+            self._labeller.forget(old)
         self._node_views.changed(name)
         if new is not None:
             self.fleet.node_seen(new)
@@ -247,8 +247,14 @@ class Leader:
             self._hardware.discard(name)
             return None
         self._node_views.changed(name)  # also when its time to report is over
-        if await self._labeller.sync(name, urgent=name in self._hardware):
-            self.view.changed(NodeName(name))
+        known = self._labeller.refusals.of(name)
+        try:
+            if await self._labeller.sync(name, urgent=name in self._hardware):
+                self.view.changed(NodeName(name))
+        finally:
+            if self._labeller.refusals.of(name) != known:
+                self.view.changed(NodeName(name))
+                self._reconcile_soon()
         self._hardware.discard(name)
         return self._labels.settles_in(node)
 
@@ -281,6 +287,7 @@ class Leader:
             resources=PluginResources(),
             render=Renderer(settings.templates),
             cluster=self._cluster,
+            label_refusals=self._labeller.refusals.of_all,
             on_wishes=self._wishes_known,
             clock=_now,
         )
@@ -314,7 +321,10 @@ class Leader:
 
     def _label_status(self, name: NodeName) -> LabelStatus | None:
         node = self._nodes.get(name)
-        return self._labels.status(node) if node is not None else None
+        if node is None:
+            return None
+        status, refusal = self._labels.status(node), self._labeller.refusals.of(name)
+        return status if refusal is None else replace(status, findings=(*status.findings, refusal))
 
 
 def _edition(policy: Policy) -> tuple[str, int]:

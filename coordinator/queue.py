@@ -3,23 +3,20 @@
 A key says "look again", not what happened, so ten nudges before a look are one look, and a nudge during a look is one
 more after it.
 
-A key that failed backs off, ever longer until a look succeeds. `add` says that this very key has changed, which may be
-the cure: it is looked at at once. `add_later` says that something around it has, as happens many times a second in a
-large fleet: it never shortens a backoff. This holds for what is asked during the look that fails, too.
+A key that failed backs off, ever longer until a look succeeds; how long is up to `failures`. `add` says that this very
+key has changed, which may be the cure: it is looked at at once. `add_later` says that something around it has, as
+happens many times a second in a large fleet: it never shortens a backoff. This holds for what is asked during the look
+that fails, too.
 """
 
 import asyncio
-import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 from enum import IntEnum
 from random import Random
 from typing import Generic, TypeVar
 
-from coordinator.backoff import Backoff
-from coordinator.kube.errors import KubeError
-
-log = logging.getLogger(__name__)
+from coordinator.failures import Failures
 
 K = TypeVar("K", bound=Hashable)
 
@@ -37,13 +34,12 @@ class WorkQueue(Generic[K]):
     """Two lines, urgent before bulk; delays; backoff per failing key."""
 
     def __init__(self, random: Random) -> None:
-        self._random = random
+        self._failures = Failures[K](random)
         self._urgent: OrderedDict[K, None] = OrderedDict()
         self._bulk: OrderedDict[K, None] = OrderedDict()
         self._delayed: dict[K, asyncio.TimerHandle] = {}
         self._working: set[K] = set()
         self._again: dict[K, _Ask] = {}  # asked for while at work
-        self._backoff: dict[K, Backoff] = {}
         self._until: dict[K, float] = {}  # of a key that failed: when its backoff ends, in the loop's time
         self._ready = asyncio.Event()
 
@@ -87,7 +83,7 @@ class WorkQueue(Generic[K]):
     async def run(self, handle: Callable[[K], Awaitable[float | None]], workers: int) -> None:
         """Work for ever. `handle` returns the seconds after which to look again, or None.
 
-        An exception concerns its key alone: it is logged once, and the key comes again after a backoff.
+        An exception concerns its key alone, which comes again after a backoff. What many keys fail of is logged once.
         """
         async with asyncio.TaskGroup() as group:
             for _ in range(workers):
@@ -119,17 +115,14 @@ class WorkQueue(Generic[K]):
     async def _handled(self, key: K, handle: Callable[[K], Awaitable[float | None]]) -> float | None:
         try:
             again = await handle(key)
-        except KubeError as error:
-            log.warning("key failed", extra={"key": str(key), "error": str(error)})
-        except Exception:
-            log.exception("key crashed", extra={"key": str(key)})
-        else:
-            self._backoff.pop(key, None)
-            self._until.pop(key, None)
-            return again
-        delay = self._backoff.setdefault(key, Backoff(self._random)).next()
-        self._until[key] = asyncio.get_running_loop().time() + delay
-        return delay
+        except Exception as error:
+            delay = self._failures.failed(key, error)
+            self._until[key] = asyncio.get_running_loop().time() + delay
+            return delay
+        self._until.pop(key, None)
+        for hopeful in self._failures.succeeded(key):
+            self.add(hopeful)
+        return again
 
     def _due(self, key: K) -> None:
         del self._delayed[key]

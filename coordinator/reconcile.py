@@ -62,6 +62,7 @@ from coordinator.world import (
     state_views,
     with_details,
 )
+from nicfleet.reasons import Finding
 
 WAITING_SECONDS: Final = 5.0
 """Between looks while something is not ready and no watch may tell: Pods are not watched."""
@@ -78,7 +79,8 @@ class Deps:
     """All that a pass reads from and writes to.
 
     `policies` has one Reflector per kind. `cluster` says what the states of these policies see of the cluster,
-    but for their pools. `on_wishes` hears what the policies want of the nodes' driver before anything is written.
+    but for their pools; `label_refusals` which nodes' labels cannot be written. `on_wishes` hears what the policies
+    want of the nodes' driver before anything is written.
     """
 
     policies: Mapping[str, Reflector[Policy]]
@@ -93,6 +95,7 @@ class Deps:
     resources: PluginResources
     render: Render
     cluster: Callable[[Sequence[ServedPolicy]], Cluster]
+    label_refusals: Callable[[], Finding | None]
     on_wishes: Callable[[Wishes], None]
     clock: Callable[[], datetime]
 
@@ -148,7 +151,7 @@ class Reconciler:
         settled = deps.fleet.settled(deps.clock())  # of the moment that the plan is made from: a pass takes a while
         nodes = deps.views.all()
         held = held_back(intake.served, [node.kube for node in nodes.values()], holding(self._live()))
-        world = World(intake.served, nodes, self._workloads(), held)
+        world = World(intake.served, nodes, self._workloads(), held, deps.label_refusals())
         unknown = bool(intake.unreadable or intake.leaving or self._orphaned)
         wishes = Wishes.of(world, unknown=unknown)
         deps.on_wishes(wishes)

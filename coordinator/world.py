@@ -46,6 +46,8 @@ class World:
     workloads: Mapping[Ref, Workload]
     conflicts: Mapping[Owner, Mapping[str, Finding]] = field(default_factory=dict)
     """Of each policy, the states that another one asks for too, and earlier."""
+    labels_refused: Finding | None = None
+    """Nodes whose labels cannot be written, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +219,7 @@ def state_views(
                 driver_placement=planned.driver_placement if driver else None,
                 caveats=(*state.caveats, *dropped.get(name, ())),
                 own_versions=state.own,
+                labels_refused=world.labels_refused,
             )
         )
     order = NODE_ORDER if planned.policy.scope.name_suffix else ORDER

@@ -92,6 +92,7 @@ class Reason(StrEnum):
     RegistrationDirectoryMissing = "RegistrationDirectoryMissing"
     CniDirectoryMissing = "CniDirectoryMissing"
     NodeLabelsIncomplete = "NodeLabelsIncomplete"
+    LabelsRefused = "LabelsRefused"
     InvalidLabel = "InvalidLabel"
     LabelNotProvidedByNfd = "LabelNotProvidedByNfd"
 

@@ -14,7 +14,9 @@ KubeError
 └── Invalid            400, 415 and 422: the object itself is refused
 """
 
+import re
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Final
 
 import msgspec
@@ -58,6 +60,12 @@ class KubeError(Exception):
         self.status = status
         sentence = f"cannot {action} {target}: {status.message or status.reason or f'HTTP {status.code}'}"
         super().__init__(f"{sentence}; {self.fix}" if self.fix else sentence)
+
+    @cached_property
+    def cause(self) -> str:
+        """The sentence without the object's name: errors over many objects may have it in common."""
+        name = self.target.partition(" ")[2].rpartition("/")[2]
+        return re.sub(rf"(?<![\w-]){re.escape(name)}(?![\w-])", "…", str(self)) if name else str(self)
 
 
 class Unreachable(KubeError):

@@ -11,10 +11,11 @@ from typing import Any, Final
 import msgspec
 
 from coordinator.kube.client import Kube
-from coordinator.kube.errors import Conflict, Invalid, KubeError, NotFound
+from coordinator.kube.errors import Conflict, Failed, Forbidden, Invalid, KubeError, NotFound
 from coordinator.kube.limiter import Limiter
 from coordinator.kube.objects import Ref
 from coordinator.kube.reflector import Reflector
+from coordinator.labels.refusals import LabelRefusals
 from coordinator.labels.rules import LabelChange
 from coordinator.nodes import KubeNode
 from coordinator.objects.live import decode_object
@@ -42,12 +43,23 @@ class Labeller:
         self._limiter = limiter
         self._wanted = wanted
         self._refused: dict[str, dict[str, str]] = {}  # by node uid: labels that the API server does not accept
+        self.refusals = LabelRefusals()
 
     async def sync(self, name: str, *, urgent: bool) -> bool:
         """Write what differs; returns whether anything was written. Raises KubeError for what a retry may cure.
 
-        A node that is gone, or was registered anew in the meantime, is left to the watch.
+        A node that is gone, or was registered anew in the meantime, is left to the watch. What the API server refuses
+        is noted too.
         """
+        try:
+            written = await self._sync(name, urgent)
+        except (Failed, Forbidden, Invalid) as error:
+            self.refusals.note(name, error)
+            raise
+        self.refusals.forget(name)
+        return written
+
+    async def _sync(self, name: str, urgent: bool) -> bool:
         node = self._nodes.get(name)
         if node is None:
             return False
@@ -67,9 +79,10 @@ class Labeller:
             log.info("node finding", extra={"node": name, "reason": finding.reason, "why": finding.message})
         return written
 
-    def forget(self, uid: str) -> None:
+    def forget(self, node: KubeNode) -> None:
         """The node is gone."""
-        self._refused.pop(uid, None)
+        self._refused.pop(node.uid, None)
+        self.refusals.forget(node.name)
 
     async def _write(self, node: KubeNode, change: LabelChange, urgent: bool) -> bool:
         refused = self._refused.get(node.uid, {})

@@ -128,5 +128,7 @@ class StateView:
     """What the policy asks of this state and does not get."""
     own_versions: tuple[str, ...] = ()
     """Images of another version than the policy's common one, each as "path is version"."""
+    labels_refused: Finding | None = None
+    """Nodes whose labels cannot be written, and why. The labels of `nodes` are those that they should have."""
     resources: ResourceView | None = None
     """Of a device plugin's state, once its configuration is known."""

@@ -6,7 +6,7 @@ The first finding of a state's chain is its condition; the notes go beside it, w
 from collections.abc import Callable
 from typing import Final
 
-from coordinator.verdicts.checks import driver, objects, resources, workloads
+from coordinator.verdicts.checks import driver, labels, objects, resources, workloads
 from coordinator.verdicts.view import StateView
 from nicfleet.reasons import Finding
 
@@ -25,6 +25,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     workloads.container_crashing,
     workloads.pod_refused,
     workloads.driver_pods_outdated,
+    labels.labels_refused,
     workloads.not_rolled_out,
     workloads.waiting_for_driver,
     driver.evidence_contradicts,
@@ -39,6 +40,7 @@ NOTES: Final[tuple[Check, ...]] = (
     objects.no_matching_nodes,
     objects.nodes_away,
     objects.nodes_left_out,
+    labels.labels_refused_so_far_harmless,
     driver.management_on_nic,
     driver.nfs_rdma_on_nvme,
     driver.devices_unfit,

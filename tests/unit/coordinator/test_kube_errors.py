@@ -100,3 +100,18 @@ def test_what_is_missing_is_told_apart() -> None:
 def test_rights_are_advised_where_rights_are_missing(message: str, advised: bool) -> None:
     error = error_of("apply", "Pod n/x", 403, {}, body(message))
     assert ("ServiceAccount" in str(error)) is advised
+
+
+@pytest.mark.parametrize(
+    ("target", "message", "cause"),
+    [
+        pytest.param(
+            "Node node-1", 'nodes "node-1" is forbidden', 'cannot apply Node …: nodes "…" is forbidden', id="a-node"
+        ),
+        pytest.param("Node node-1", "node-10 and my-node-1", "cannot apply Node …: node-10 and my-node-1", id="whole"),
+        pytest.param("ConfigMap n/x.y", '"x.y" in n', 'cannot apply ConfigMap n/…: "…" in n', id="in-a-namespace"),
+        pytest.param("nodes", "nodes is forbidden", "cannot apply nodes: nodes is forbidden", id="no-single-object"),
+    ],
+)
+def test_the_cause_is_what_errors_over_several_objects_have_in_common(target: str, message: str, cause: str) -> None:
+    assert error_of("apply", target, 403, {}, body(message)).cause == cause

@@ -174,3 +174,25 @@ async def test_after_a_success_a_delay_counts_again(monkeypatch: pytest.MonkeyPa
             await drained(queue)
         queue.add_later("a", 0.0)
         await until(lambda: len(looks) == 3)
+
+
+async def test_a_success_ends_the_backoff_of_two_that_failed_of_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backoff, "BASE", backoff.CEILING)  # longer than a test may last
+    queue, looks, well = WorkQueue[str](Random(1)), list[str](), asyncio.Event()
+
+    async def handle(key: str) -> None:
+        looks.append(key)
+        if not well.is_set():
+            raise ZeroDivisionError
+
+    async with working(queue, handle):
+        for key in "abcdefgh":
+            queue.add(key)
+        await drained(queue)
+        looks.clear()
+        well.set()
+        queue.add("h")
+        await drained(queue)
+
+    assert looks[0] == "h"
+    assert sorted(looks) == list("abcdefgh")

@@ -30,6 +30,8 @@ UNREACHABLE = Taint("node.kubernetes.io/unreachable", "", "NoSchedule")
 UNREADY = Taint("node.kubernetes.io/not-ready", "", "NoExecute")
 SHUT_DOWN = Taint("node.cloudprovider.kubernetes.io/shutdown", "", "NoSchedule")
 UNKNOWN_THERE = "what runs there is not known: repair the node, delete it, or leave it out by a taint"
+ON_A_ONLY = workload("a", "b", live={"desired": 1, "updated": 1, "ready": 1}, pods=(pod("a", ready=True),))
+REFUSED = Finding(Reason.LabelsRefused, "the labels of b, z are not written: the API server's words", ("b", "z"))
 
 
 def failing(container: ContainerState, driver: Any = LOADED) -> StateView:
@@ -228,6 +230,27 @@ NOT_READY = [
         id="the DaemonSet controller has not heard of a node yet",
     ),
     pytest.param(
+        view(node("a"), node("b"), workloads=(ON_A_ONLY,), labels_refused=REFUSED),
+        Level.NOT_READY,
+        "LabelsRefused",
+        "the labels of b, z are not written: the API server's words",
+        ("b", "z"),
+        id="a node does not get the label that its pod goes by",
+    ),
+    pytest.param(
+        view(
+            node("a"),
+            node("c"),
+            workloads=(replace(ON_A_ONLY, placement=Placement(("a", "c"), {})),),
+            labels_refused=REFUSED,
+        ),
+        Level.NOT_READY,
+        "RollingOut",
+        "DaemonSet mofed-ds: 1 of 2 pods are up to date and ready, waiting for c",
+        ("c",),
+        id="labels of other nodes are no reason",
+    ),
+    pytest.param(
         view(node("a"), node("b"), workloads=(workload("a", waiting=("b",)),)),
         Level.NOT_READY,
         "WaitingForDriver",
@@ -359,6 +382,11 @@ def test_not_ready_says_why(state: StateView, level: Level, reason: str, message
             view(node("a"), workloads=(workload("a", tainted={"m": Taint("dedicated", "infra", "NoSchedule")}),)),
             "NodeExcludedByTaint: taint dedicated=infra:NoSchedule keeps out m; add spec.tolerations to include them",
             id="a taint keeps a node out",
+        ),
+        pytest.param(
+            view(node("a"), node("b"), labels_refused=REFUSED),
+            "LabelsRefused: the labels of b, z are not written: the API server's words",
+            id="labels cannot be written, and its pods are all there",
         ),
         pytest.param(
             view(workloads=(workload(),)),
