@@ -34,7 +34,9 @@ _LET_TRY: Final = 2
 
 @dataclass(slots=True)
 class _Cause(Generic[K]):
-    text: str
+    identity: str
+    error: str
+    """The first one, in words."""
     told_at: float
     keys: OrderedDict[K, None] = field(default_factory=OrderedDict)
     """Those that fail of it; who is to try next comes first."""
@@ -86,19 +88,19 @@ class Failures(Generic[K]):
             return
         del cause.keys[key]
         if not cause.keys:
-            del self._causes[cause.text]
+            del self._causes[cause.identity]
             if cause.failures > 1:
-                log.info("failure is over", extra={"error": cause.text, "failures": cause.failures})
+                log.info("failure is over", extra={"error": cause.error, "failures": cause.failures})
 
     def _cause_of(self, key: K, error: Exception) -> _Cause[K]:
-        text = _text(error)
-        known = self._causes.get(text)
+        identity = _identity(error)
+        known = self._causes.get(identity)
         if known is None:
-            known = self._causes[text] = _Cause(text, self._clock())
+            known = self._causes[identity] = _Cause(identity, str(error) or identity, self._clock())
             _tell(key, error)
         elif self._clock() - known.told_at >= TELL_SECONDS:
             known.told_at = self._clock()
-            fields = {"error": text, "key": str(key), "keys": len(known.keys), "failures": known.failures}
+            fields = {"error": str(error), "key": str(key), "keys": len(known.keys), "failures": known.failures}
             log.warning("keys still fail", extra=fields)
         return known
 
@@ -110,7 +112,7 @@ def _tell(key: Hashable, error: Exception) -> None:
         log.error("key crashed", extra={"key": str(key)}, exc_info=error)
 
 
-def _text(error: Exception) -> str:
+def _identity(error: Exception) -> str:
     """What errors over several keys have in common: of a crash, its place."""
     if isinstance(error, KubeError):
         return error.cause

@@ -247,12 +247,12 @@ class Leader:
             self._hardware.discard(name)
             return None
         self._node_views.changed(name)  # also when its time to report is over
-        known = self._labeller.refusals.of(name)
+        refused = self._labeller.refusals.of(name) is not None
         try:
             if await self._labeller.sync(name, urgent=name in self._hardware):
                 self.view.changed(NodeName(name))
         finally:
-            if self._labeller.refusals.of(name) != known:
+            if refused != (self._labeller.refusals.of(name) is not None):
                 self.view.changed(NodeName(name))
                 self._reconcile_soon()
         self._hardware.discard(name)

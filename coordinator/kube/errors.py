@@ -21,6 +21,8 @@ from typing import Final
 
 import msgspec
 
+_VARYING: Final = re.compile(r"""[^\s"']*\d[^\s"']*""")
+
 
 class StatusCause(msgspec.Struct, frozen=True):
     reason: str = ""
@@ -63,9 +65,11 @@ class KubeError(Exception):
 
     @cached_property
     def cause(self) -> str:
-        """The sentence without the object's name: errors over many objects may have it in common."""
+        """What errors over several objects have in common: the sentence without the object's name, and without words
+        in which there is a digit, which may be times, or numbers of requests."""
         name = self.target.partition(" ")[2].rpartition("/")[2]
-        return re.sub(rf"(?<![\w-]){re.escape(name)}(?![\w-])", "…", str(self)) if name else str(self)
+        unnamed = re.sub(rf"(?<![\w-]){re.escape(name)}(?![\w-])", "…", str(self)) if name else str(self)
+        return _VARYING.sub("…", unnamed)
 
 
 class Unreachable(KubeError):

@@ -108,7 +108,8 @@ def test_rights_are_advised_where_rights_are_missing(message: str, advised: bool
         pytest.param(
             "Node node-1", 'nodes "node-1" is forbidden', 'cannot apply Node …: nodes "…" is forbidden', id="a-node"
         ),
-        pytest.param("Node node-1", "node-10 and my-node-1", "cannot apply Node …: node-10 and my-node-1", id="whole"),
+        pytest.param("Node n", "n and no-n", "cannot apply Node …: … and no-n", id="the-whole-name"),
+        pytest.param("Node n", "at 12:00:01Z, id 'f-0a'", "cannot apply Node …: at … id '…'", id="what-varies"),
         pytest.param("ConfigMap n/x.y", '"x.y" in n', 'cannot apply ConfigMap n/…: "…" in n', id="in-a-namespace"),
         pytest.param("nodes", "nodes is forbidden", "cannot apply nodes: nodes is forbidden", id="no-single-object"),
     ],
