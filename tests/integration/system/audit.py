@@ -1,7 +1,7 @@
 """What the coordinator wrote, as the API server's audit log tells it."""
 
 from collections.abc import Iterator
-from itertools import islice
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from nicfleet import names
@@ -30,8 +30,8 @@ class Audit:
         self.mark()
 
     def mark(self) -> None:
-        """Forget what was until now."""
-        self._mark = sum(1 for _ in self._plane.audit())
+        """Forget what was asked for until now, whenever the log tells of it."""
+        self._mark = datetime.now(UTC)
 
     def writes(self) -> list[Write]:
         """The writes that succeeded since the mark; Events and the Lease are not among them."""
@@ -46,8 +46,8 @@ class Audit:
         return [write for write in self.writes() if write.resource == "nodes"]
 
     def _requests(self) -> Iterator[dict[str, Any]]:
-        events = islice(self._plane.audit(), self._mark, None)
-        return (event for event in events if event["user"]["username"] == COORDINATOR)
+        events = (event for event in self._plane.audit() if event["user"]["username"] == COORDINATOR)
+        return (event for event in events if datetime.fromisoformat(event["requestReceivedTimestamp"]) > self._mark)
 
 
 def _write(event: dict[str, Any]) -> Write | None:

@@ -37,8 +37,8 @@ class Program:
         return [line for line in self.log() if line["message"] == message]
 
     def log(self) -> list[dict[str, Any]]:
-        """Every line so far; one that is not JSON is a message of its own: what a dying process says."""
-        lines = self.process.log.read_text().splitlines() if self.process.log.exists() else []
+        """Every whole line so far; one that is not JSON is a message of its own: what a dying process says."""
+        *lines, _ = self.process.log.read_text().split("\n") if self.process.log.exists() else [""]
         return [json.loads(line) if line.startswith("{") else {"message": line} for line in lines]
 
 

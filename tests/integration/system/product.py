@@ -36,10 +36,7 @@ _MADE = (
 
 def install(plane: ControlPlane) -> None:
     """CRDs, namespace and rights, as a user installs them."""
-    plane.kubectl("apply", "-f", str(DEPLOY / "manifests/namespace.yaml"))
-    plane.kubectl("apply", "-f", str(DEPLOY / "manifests"), "-f", str(DEPLOY / "crds"))
-    # `kubectl wait` fails on a CRD that has no condition yet.
-    eventually(lambda: "error" not in plane.kubectl("get", "nicclusterpolicies", check=False))
+    plane.install(DEPLOY / "manifests/namespace.yaml", DEPLOY / "manifests", DEPLOY / "crds")
 
 
 def account(plane: ControlPlane) -> Path:
@@ -88,7 +85,7 @@ class Product:
         """Apply a NicNodePolicy."""
         self.plane.apply(policy(name, {"nodeSelector": dict(selector)} | sections, "NicNodePolicy"))
 
-    def wait_ready(self, policy: str = f"nicclusterpolicy/{names.POLICY_NAME}", seconds: int = 60) -> None:
+    def wait_ready(self, policy: str = f"nicclusterpolicy/{names.POLICY_NAME}", seconds: int = 120) -> None:
         """As a user waits."""
         self.plane.kubectl("wait", "--for=condition=Ready", policy, f"--timeout={seconds}s")
 

@@ -124,8 +124,7 @@ def test_without_its_crd_the_coordinator_does_not_start_and_says_how_to_install_
         assert last.startswith("nicfleet-coordinator: CustomResourceDefinition nicclusterpolicies.mellanox.com")
         assert "kubectl apply" in last
     finally:
-        product.plane.kubectl("apply", "-f", str(DEPLOY / "crds"))
-        eventually(lambda: "error" not in product.plane.kubectl("get", "nicclusterpolicies", check=False))
+        product.plane.install(DEPLOY / "crds")
 
 
 def _in_error(product: Product) -> dict[str, str] | None:

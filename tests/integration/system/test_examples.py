@@ -159,7 +159,7 @@ def wait_ready(product: Product, policy: Document) -> dict[str, Any]:
         assert condition["status"] == "True", condition
         return status
 
-    return eventually(ready, within=60)
+    return eventually(ready, within=120)
 
 
 def components(policy: Document) -> list[str]:
@@ -241,9 +241,9 @@ def test_a_network_becomes_ready(product: Product, path: Path) -> None:
 def _becomes_ready(product: Product, document: Document) -> None:
     kind, name = document["kind"], document["metadata"]["name"]
     if kind == "Pod":
-        product.plane.kubectl("wait", "--for=condition=Ready", f"pod/{name}", "--timeout=60s")
+        product.plane.kubectl("wait", "--for=condition=Ready", f"pod/{name}", "--timeout=120s")
     elif kind.endswith("Network"):
-        product.plane.kubectl("wait", "--for=jsonpath={.status.state}=ready", f"{kind}/{name}", "--timeout=60s")
+        product.plane.kubectl("wait", "--for=jsonpath={.status.state}=ready", f"{kind}/{name}", "--timeout=120s")
         namespace = document["spec"]["networkNamespace"]
         config = product.plane.get("net-attach-def", name, f"--namespace={namespace}")["spec"]["config"]
         assert name in config

@@ -51,7 +51,7 @@ def test_no_label_goes_when_the_coordinator_restarts_and_lists_fail(labelled: Be
     product.simulated.report(NAMES[0], NO_NIC)
 
     eventually(lambda: names.NIC_LABEL not in product.api.labels(NAMES[0]))
-    assert product.audit.labels() == [Write("patch", "nodes", NAMES[0])]
+    assert eventually(lambda: product.audit.labels() == [Write("patch", "nodes", NAMES[0])])
     left = [node["metadata"]["labels"] for node in product.api.items(NODES)]
     assert sum(labels.items() >= OURS.items() for labels in left) == len(NAMES) - 1
 

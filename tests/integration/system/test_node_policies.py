@@ -70,7 +70,7 @@ def test_what_both_need_stays_until_the_last_one_goes(product: Product) -> None:
 
     eventually(lambda: owners(product) == ["train"])
     product.wait_ready("nicnodepolicy/train")
-    assert len(product.api.items(f"{WORKLOADS}/daemonsets")) == 1
+    eventually(lambda: len(product.api.items(f"{WORKLOADS}/daemonsets")) == 1)
     assert not [write for write in product.audit.objects() if write.verb == "delete" and "role" in write.resource]
 
     product.plane.kubectl("delete", "nicnodepolicy", "train")

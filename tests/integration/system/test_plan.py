@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from cli.__main__ import app
 from nicfleet import names
 from tests.controlplane.cluster import ControlPlane
+from tests.integration.system.api import NODES
 from tests.integration.system.fleet import INBOX, WITH_DRIVER
 from tests.integration.system.product import Product, example, policy, sections
 from tests.integration.system.waiting import eventually
@@ -67,7 +68,9 @@ def _running(product: Product) -> None:
     product.coordinator.start()
     product.simulated.report("one", WITH_DRIVER)
     product.simulated.report("two", WITH_DRIVER)
-    eventually(lambda: names.NIC_LABEL in product.api.labels("one") and names.NIC_LABEL in product.api.labels("two"))
+    for node in ("one", "two"):
+        eventually(lambda: names.NIC_LABEL in product.api.labels(node))  # noqa: B023 — awaited at once
+        eventually(lambda: "taints" not in product.api.get(f"{NODES}/{node}")["spec"])  # noqa: B023 — no more "not-ready"
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +135,7 @@ def test_before_anything_is_applied_it_says_what_is_made(product: Product, plann
     product.audit.mark()
     product.plane.apply(whole())
     product.wait_ready()
-    assert written(product) == as_written(plan)
+    assert eventually(lambda: written(product) == as_written(plan))
 
 
 def test_what_is_applied_leaves_nothing_to_do(planner: Planner, reader: Path) -> None:
@@ -278,7 +281,7 @@ def test_what_others_changed_is_put_back(product: Product, planner: Planner) -> 
         without_update = planner(whole(), expect=1, agents=False, kubeconfig=patcher)
     assert set(_lines(plan)) <= set(_lines(without_update))
     product.coordinator.start()
-    eventually(lambda: planner(whole(), expect=0))
+    eventually(lambda: planner(whole(), expect=0)["fleet"]["reported"] == 2)
     assert "THEIRS" not in json.dumps(product.api.daemonset(PLUGIN)["spec"])
 
 
@@ -382,7 +385,7 @@ def test_whatever_the_coordinator_has_applied_leaves_nothing_to_do(
     eventually(lambda: planner(wanted, expect=0))
 
     moved = {name for name, change in moving(plan).items() if change != "none"}
-    assert {name for _, name in written(product)} == {name for _, name in moved}
+    assert eventually(lambda: {name for _, name in written(product)} == {name for _, name in moved})
     assert [each for each in planner(wanted, expect=0)["objects"] if each["change"] != "none"] == []
 
 

@@ -61,6 +61,8 @@ def test_a_pod_that_fails_is_named_with_what_it_said(
 def test_a_pod_that_pod_security_refuses_names_namespace_and_label(product: Product) -> None:
     """Behaviour 71."""
     product.plane.kubectl("label", NAMESPACE, f"{ENFORCE}=restricted", "--overwrite")
+    probe = ("run", "probe", "--image=probe", "--dry-run=server", f"--namespace={names.DEFAULT_NAMESPACE}")
+    eventually(lambda: "violates PodSecurity" in product.plane.kubectl(*probe, check=False))  # it is heard of
     product.plane.kubectl("delete", "pods", "--all", f"--namespace={names.DEFAULT_NAMESPACE}")
 
     message = eventually(lambda: _failing(product, Reason.PodRefused))
@@ -92,8 +94,8 @@ def test_a_policy_that_matches_no_node_is_ready_and_says_what_it_looked_for(prod
 
     looked_for = f"of 2 nodes, label {names.NIC_LABEL}=true is on 0; nicfleet's agent should set it"
     eventually(lambda: looked_for in product.api.state("state-OFED")["message"])
-    assert product.api.state("state-OFED")["state"] == "ready"
-    assert product.api.status()["state"] == "ready"
+    eventually(lambda: product.api.state("state-OFED")["state"] == "ready")
+    eventually(lambda: product.api.status()["state"] == "ready")
 
 
 def _failing(product: Product, reason: Reason) -> str:

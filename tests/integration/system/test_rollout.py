@@ -156,7 +156,7 @@ def test_a_policy_deleted_with_its_objects_first_fights_nobody(product: Product)
     before = {item["metadata"]["uid"] for item in product.api.items(f"{WORKLOADS}/daemonsets")}
     product.audit.mark()
 
-    product.plane.kubectl("delete", "nicclusterpolicy", names.POLICY_NAME, "--cascade=foreground", "--timeout=60s")
+    product.plane.kubectl("delete", "nicclusterpolicy", names.POLICY_NAME, "--cascade=foreground", "--timeout=150s")
 
     eventually(lambda: not product.api.items(f"{WORKLOADS}/daemonsets"))
     assert before
@@ -169,7 +169,7 @@ def test_a_policy_deleted_without_its_objects_leaves_them_at_work(product: Produ
     labels = product.api.labels("ib")
     product.audit.mark()
 
-    product.plane.kubectl("delete", "nicclusterpolicy", names.POLICY_NAME, "--cascade=orphan", "--timeout=60s")
+    product.plane.kubectl("delete", "nicclusterpolicy", names.POLICY_NAME, "--cascade=orphan", "--timeout=150s")
 
     assert {item["metadata"]["uid"] for item in product.api.items(f"{WORKLOADS}/daemonsets")} == before
     assert product.audit.objects() == []
@@ -185,7 +185,7 @@ def test_a_deleted_policy_takes_its_objects_along_and_leaves_labels_and_crds(pro
     assert _crds(product) == before
     # Pods of the driver may still be about to unload it, which the wait label says.
     eventually(lambda: own(product.api.labels("ib")) == labels)
-    assert product.judged() == ""
+    eventually(lambda: product.judged() == "")
 
 
 @pytest.mark.parametrize(
@@ -253,7 +253,7 @@ def test_a_stopped_coordinator_ends_no_agent(product: Product, agents: dict[str,
 
     product.coordinator.start()
 
-    eventually(lambda: product.judged() == "ready", within=30)
+    eventually(lambda: product.judged() == "ready")
     assert {agent.process.pid for agent in agents.values()} == pids
     assert product.audit.writes() == []
 

@@ -30,7 +30,7 @@ def test_kubectl_wait_returns_only_when_every_agent_has_reported(fresh: Product)
 
         fresh.simulated.report("slow", NO_NIC)
 
-        assert waiting.wait(timeout=30) == 0
+        assert waiting.wait(timeout=120) == 0
     assert fresh.api.status()["state"] == "ready"
 
 
@@ -53,7 +53,7 @@ def test_a_reported_nic_counts_before_its_label_is_written(behind: Behind) -> No
 def _kubectl_wait(product: Product) -> Iterator["subprocess.Popen[bytes]"]:
     """`kubectl wait` beside the test."""
     kubectl = str(product.plane.kubectl_path)
-    command = [kubectl, f"--kubeconfig={product.plane.kubeconfig}", "wait", "--timeout=60s"]
+    command = [kubectl, f"--kubeconfig={product.plane.kubeconfig}", "wait", "--timeout=150s"]
     command += ["--for=condition=Ready", f"nicclusterpolicy/{names.POLICY_NAME}"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as waiting:
         try:

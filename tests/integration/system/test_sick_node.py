@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from typing import Any
 
 from nicfleet import names
 from nicfleet.reasons import Reason
@@ -25,12 +26,10 @@ def test_one_node_whose_driver_fails_holds_up_no_other(fresh: Product) -> None:
 
     fresh.apply(**sections("ofedDriver", "rdmaSharedDevicePlugin"))
 
+    waiting = {**dict.fromkeys(healthy, "false"), sick: "true"}
+    assert eventually(lambda: {node: fresh.api.labels(node)[names.WAIT_LABEL] for node in nodes} == waiting)
     eventually(lambda: fresh.api.daemonset(PLUGIN)["status"]["numberReady"] == len(healthy))
-    waiting = {node: fresh.api.labels(node)[names.WAIT_LABEL] for node in nodes}
-    assert waiting == {**dict.fromkeys(healthy, "false"), sick: "true"}
-    driver = eventually(lambda: (c := fresh.api.condition("OFEDDriverReady"))["reason"] == Reason.DriverNotLoaded and c)
-    assert sick in driver["message"]
-    assert not any(node in driver["message"] for node in healthy)
+    eventually(lambda: _named(fresh, nodes) == {sick})
     eventually(lambda: f"waits for the driver on {sick}" in fresh.api.state("state-RDMA-device-plugin")["message"])
 
 
@@ -50,8 +49,7 @@ def test_a_node_whose_system_has_no_driver_image_does_all_else_with_the_inbox_dr
     eventually(lambda: fresh.api.daemonset(PLUGIN)["status"]["numberReady"] == 2)
     eventually(lambda: fresh.api.state("state-RDMA-device-plugin")["state"] == "ready")
     assert fresh.api.labels("rocky")[names.WAIT_LABEL] == "false"
-    (driver,) = (item for item in fresh.api.items(f"{WORKLOADS}/daemonsets") if item["metadata"]["name"] != PLUGIN)
-    assert driver["status"]["desiredNumberScheduled"] == 1
+    eventually(lambda: [each["status"]["desiredNumberScheduled"] for each in _drivers(fresh)] == [1])
 
 
 def test_a_node_that_leaves_the_cluster_takes_nothing_from_readiness(fresh: Product) -> None:
@@ -69,7 +67,7 @@ def test_a_node_that_leaves_the_cluster_takes_nothing_from_readiness(fresh: Prod
     eventually(lambda: [node.name for node in fresh.view.ListNodes(view_pb2.ListNodesRequest()).nodes] == ["stays"])
     fresh.apply(**sections("ofedDriver", "rdmaSharedDevicePlugin"))
     eventually(lambda: fresh.api.condition("Ready")["observedGeneration"] == 2)
-    fresh.wait_ready(seconds=20)
+    fresh.wait_ready(seconds=35)  # it would take 40 s at least
     assert fresh.api.status()["state"] == "ready"
 
 
@@ -88,21 +86,33 @@ def test_an_unreachable_node_is_named_and_as_the_only_one_makes_a_policy_not_rea
     assert fresh.api.status()["state"] == "notReady"
     said = "alone: the kubelet does not answer, and the agent's last word is old"
     eventually(lambda: said in fresh.api.condition("OFEDDriverReady")["message"])
-    assert fresh.api.condition("Verified")["status"] == "False"
+    eventually(lambda: fresh.api.condition("Verified")["status"] == "False")
     assert fresh.api.labels("alone")[names.WAIT_LABEL] == "false"
 
     fresh.register("other")
     fresh.simulated.report("other", WITH_DRIVER)
 
     eventually(lambda: fresh.api.status()["state"] == "ready")
-    assert f"NodeNotReady: {said}" in fresh.api.state("state-OFED")["message"]
-    verified = fresh.api.condition("Verified")
-    assert (verified["status"], verified["reason"]) == ("False", Reason.NodeSilent)
+    eventually(lambda: f"NodeNotReady: {said}" in fresh.api.state("state-OFED")["message"])
+    eventually(lambda: fresh.api.condition("Verified")["reason"] == Reason.NodeSilent)
+    assert fresh.api.condition("Verified")["status"] == "False"
+    assert fresh.api.status()["state"] == "ready"
 
     fresh.plane.kubectl("taint", "node", "alone", "node.kubernetes.io/out-of-service=nodeshutdown:NoExecute")
 
     eventually(lambda: fresh.api.condition("Verified")["status"] == "True")
-    assert "NodeExcludedByTaint" in fresh.api.condition("Ready")["message"]
+    eventually(lambda: "NodeExcludedByTaint" in fresh.api.condition("Ready")["message"])
+
+
+def _named(product: Product, nodes: list[str]) -> set[str]:
+    """Those of the nodes that the driver's condition names as those without it."""
+    condition = product.api.condition("OFEDDriverReady")
+    assert condition["reason"] == Reason.DriverNotLoaded
+    return {node for node in nodes if node in condition["message"]}
+
+
+def _drivers(product: Product) -> list[dict[str, Any]]:
+    return [each for each in product.api.items(f"{WORKLOADS}/daemonsets") if each["metadata"]["name"] != PLUGIN]
 
 
 def _lose(product: Product, node: str) -> None:

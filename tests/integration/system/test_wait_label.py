@@ -13,8 +13,8 @@ from tests.integration.system.processes import Agent
 from tests.integration.system.product import Product, sections
 from tests.integration.system.waiting import eventually
 
-TRIES = 5
-"""The quickest of them counts: in question is whether something is polled for, not how busy this machine is."""
+TRIES = 20
+"""One that is quick is enough: in question is whether something is polled for, not how busy this machine is."""
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def test_without_a_policy_nothing_waits(product: Product, agent: Agent) -> None:
     nodes = [f"new-{number}" for number in range(TRIES)]
     product.register(*nodes)
 
-    assert min(_seconds_to(product, node, "false", _reports(product, node)) for node in nodes) < 1.0
+    assert any(_seconds_to(product, node, "false", _reports(product, node)) < 1.0 for node in nodes)
 
 
 def test_the_label_follows_the_driver_also_while_another_state_is_in_error(product: Product, agent: Agent) -> None:
@@ -40,14 +40,9 @@ def test_the_label_follows_the_driver_also_while_another_state_is_in_error(produ
     broken["rdmaSharedDevicePlugin"]["config"] = "{"
     product.apply(**broken)
     eventually(lambda: product.api.state("state-RDMA-device-plugin")["state"] == "error")
-    took = []
+    product.register("new-0")
 
-    for _ in range(TRIES):
-        product.simulated.report("new-0", WITHOUT_DRIVER)
-        eventually(lambda: _waits(product, "new-0") == "true")
-        took.append(_seconds_to(product, "new-0", "false", lambda: product.simulated.report("new-0", WITH_DRIVER)))
-
-    assert min(took) < 1.0
+    assert any(_seconds_from_load_to_label(product, "new-0") < 1.0 for _ in range(TRIES))
     agent.load_driver()
     eventually(lambda: _waits(product, "cx5") == "false")
     assert product.api.state("state-RDMA-device-plugin")["state"] == "error"
@@ -89,6 +84,12 @@ def _kernels(product: Product) -> set[str]:
 
 def _reports(product: Product, node: str) -> Callable[[], None]:
     return lambda: product.simulated.report(node, INBOX)
+
+
+def _seconds_from_load_to_label(product: Product, node: str) -> float:
+    product.simulated.report(node, WITHOUT_DRIVER)
+    eventually(lambda: _waits(product, node) == "true")
+    return _seconds_to(product, node, "false", lambda: product.simulated.report(node, WITH_DRIVER))
 
 
 def _seconds_to(product: Product, node: str, value: str, deed: Callable[[], None]) -> float:
