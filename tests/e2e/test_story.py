@@ -113,9 +113,9 @@ def test_policy_becomes_ready(site: Site) -> None:
     site.plane.apply(_policy())
     eventually(lambda: _driver_pod(site) != {}, READY_SECONDS, lambda: f"a running driver pod\n{site.pods()}")
     assert not is_ready(_driver_pod(site))
-    assert _policy_state(site) == "notReady"
+    eventually(lambda: _policy_state(site) == "notReady", READY_SECONDS, "a policy that is not ready")
     log.info("before the driver is loaded, the policy says: %s", _why(site))
-    assert site.labels(RECORDED)[names.WAIT_LABEL] == "true"
+    eventually(lambda: site.labels(RECORDED)[names.WAIT_LABEL] == "true", READY_SECONDS, "a node that has to wait")
     driver = _driver_pod(site)
     log.info("the test loads the driver on the recorded host, as pod %s would", driver["metadata"]["name"])
     site.host.driver.pod_runs(driver["metadata"]["uid"], DRIVER_IMAGE)
@@ -334,6 +334,12 @@ def _labels_kept(site: Site, folder: Path) -> Iterator[None]:
     before = {node: _ours(site.labels(node)) for node in site.nodes}
     with LabelWatch(site.plane, folder) as watch:
         yield
+        # The policy may be ready a moment before a label that had another value is what it was.
+        eventually(
+            lambda: all(_ours(site.labels(node)) == labels for node, labels in before.items()),
+            READY_SECONDS,
+            lambda: f"labels as before, which are {before}",
+        )
         seen = {node: watch.seen(node) for node in site.nodes}
     for node, events in seen.items():
         log.info("%d events of Node %s, by resourceVersion:\n%s", len(events), node, told(events))
