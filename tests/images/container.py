@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from tests.images.store import Image
 
-SECONDS: Final = 60.0
+SECONDS: Final = 120.0
 
 
 def run(image: Image, folder: Path, *arguments: str, entrypoint: str = "") -> "subprocess.CompletedProcess[str]":

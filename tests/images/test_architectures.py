@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import socket
 import struct
 import subprocess
 import time
@@ -14,13 +13,14 @@ from typing import Any
 
 import pytest
 
+from tests.controlplane.loopback import free_ports
 from tests.images.conftest import BASE, VERSION
 from tests.images.store import SIDES, Store
 
 ELF_MACHINES = {"amd64": 62, "arm64": 183}
 INDEX = "application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.list.v2+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json"
-SECONDS = 30.0
+SECONDS = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +29,8 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if shutil.which("docker-registry") is None:
         pytest.skip("no registry to push to: apt-get install docker-registry")
     folder = tmp_path_factory.mktemp("registry")
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    (port,) = free_ports(1)
+    address = f"127.0.0.1:{port}"
     settings = {
         "version": 0.1,
         "storage": {"filesystem": {"rootdirectory": str(folder / "data")}},
@@ -94,7 +94,7 @@ def _get(address: str, accept: str) -> Any:
 
 def _answers(address: str) -> bool:
     try:
-        with urllib.request.urlopen(f"http://{address}/v2/", timeout=1):
+        with urllib.request.urlopen(f"http://{address}/v2/", timeout=5):
             return True
     except (urllib.error.URLError, OSError):
         return False

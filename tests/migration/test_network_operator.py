@@ -249,7 +249,7 @@ def test_the_policy_is_ready_and_takes_a_change(moved: Moved) -> None:
 
     eventually(lambda: _rolled_out(moved.api.daemonset("rdma-shared-dp-ds"), generation=2))
     written = {Write("patch", "configmaps", "rdma-devices"), Write("patch", "daemonsets", "rdma-shared-dp-ds")}
-    assert set(audit.objects()) == written
+    assert eventually(lambda: set(audit.objects()) == written)
 
 
 def _rolled_out(daemonset: dict[str, Any], generation: int) -> bool:

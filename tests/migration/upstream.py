@@ -116,7 +116,7 @@ def install_nfd(plane: ControlPlane, helm: Helm, folder: Path) -> None:
     shutil.copytree(HERE / "upstream-chart", chart, ignore=shutil.ignore_patterns("operator.yaml", "webhook.yaml"))
     _register(plane)
     helm.run(
-        "install", "nfd", chart, f"--namespace={NFD_NAMESPACE}", "--create-namespace", "--wait", "--timeout=60s",
+        "install", "nfd", chart, f"--namespace={NFD_NAMESPACE}", "--create-namespace", "--wait", "--timeout=150s",
         "--set=nfdName=nfd-node-feature-discovery", "--set=postDeleteCleanup=true",
     )  # fmt: skip
     api = Api(plane)
@@ -133,7 +133,7 @@ def install(plane: ControlPlane, helm: Helm, folder: Path) -> None:
         shutil.copy(crd, chart / "crds")
     _register(plane)
     helm.run(
-        "install", RELEASE, chart, f"--namespace={NAMESPACE}", "--create-namespace", "--wait", "--timeout=60s",
+        "install", RELEASE, chart, f"--namespace={NAMESPACE}", "--create-namespace", "--wait", "--timeout=150s",
         values=VALUES,
     )  # fmt: skip
     api = Api(plane)

@@ -75,7 +75,8 @@ class Witness:
     ) -> None:
         self._done.set()
         for thread in self._threads:
-            thread.join(timeout=30)
+            thread.join(timeout=90)
+            assert not thread.is_alive(), "the witness has not told all"
         assert not self._broken, f"the witness was blind for a while: {self._broken}"
 
     def of(self, kind: str) -> Iterator[Seen]:

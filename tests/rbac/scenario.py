@@ -5,7 +5,7 @@ Where a step needs a product that is not here (cert-manager, OpenShift), its kin
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -110,7 +110,7 @@ class Scenario:
     def _prepare(self) -> None:
         """A cluster with a node, cert-manager's kinds, a volume, and the password of the driver's registry."""
         self._product.register(NODE)
-        self._serve(foreign_crd(*each) for each in FOREIGN if each[2] == "cert-manager.io")
+        self._plane.serve(*(foreign_crd(*each) for each in FOREIGN if each[2] == "cert-manager.io"))
         self._plane.apply(*FIRMWARE_VOLUME)
         username, password = USER
         auths = {f"127.0.0.1:{self._registry.port}": {"username": username, "password": password}}
@@ -167,7 +167,7 @@ class Scenario:
             self._plane.kubectl("apply", "-f", str(EXAMPLES / f"{network}network.yaml"))
         for network in NETWORKS:
             ready = "--for=jsonpath={.status.state}=ready"
-            self._plane.kubectl("wait", ready, f"{network}network", "--all", "--timeout=60s")
+            self._plane.kubectl("wait", ready, f"{network}network", "--all", "--timeout=120s")
         for namespace in ("kube-public", "default"):
             move = json.dumps({"spec": {"networkNamespace": namespace}})
             self._plane.kubectl("patch", "macvlannetwork", "macvlan", "--type=merge", f"--patch={move}")
@@ -199,7 +199,7 @@ class Scenario:
     def openshift(self) -> None:
         """When the coordinator starts the next time, the cluster is OpenShift: all components anew, and gone again."""
         self._product.coordinator.kill()
-        self._serve(crd(kind) for kind in (CLUSTER_VERSION, PROXY, IMAGE_STREAM))
+        self._plane.serve(*(crd(kind) for kind in (CLUSTER_VERSION, PROXY, IMAGE_STREAM)))
         self._plane.kubectl("create", "namespace", "openshift")
         proxy = {"httpsProxy": "http://proxy.example.com:3128", "trustedCA": {"name": "user-ca-bundle"}}
         self._plane.apply(
@@ -249,13 +249,6 @@ class Scenario:
             "secondaryNetwork": spec["secondaryNetwork"] | {"ipamPlugin": usual | {"image": "whereabouts"}},
             "spectrumXOperator": usual | {"image": "spectrum-x-operator"},
         }
-
-    def _serve(self, crds: Iterable[dict[str, Any]]) -> None:
-        for each in crds:
-            self._plane.apply(each)
-            name = f"crd/{each['metadata']['name']}"
-            self._plane.kubectl("wait", "--for=create", name, "--timeout=10s")
-            self._plane.kubectl("wait", "--for=condition=Established", name, "--timeout=10s")
 
     def _wait_until_carried_out(self) -> None:
         """Every object is there, whatever its pods are like."""
