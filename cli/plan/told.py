@@ -33,6 +33,7 @@ from coordinator.admission.review import MODELS
 from coordinator.kube.errors import KubeError
 from coordinator.kube.objects import Ref
 from coordinator.networks.kinds import read
+from coordinator.networks.warnings import alike
 from coordinator.networks.warnings import warnings as network_warnings
 from coordinator.nodes import Taint
 from coordinator.objects.scheduling import keeps
@@ -248,12 +249,13 @@ def _findings(made: Draft) -> Iterator[Told]:
 
 def _of_networks(made: Draft) -> Iterator[Told]:
     facts = {name: node.facts for name, node in made.after.world.nodes.items() if node.live and node.facts is not None}
+    nodes = alike(facts)
     for network in made.after.networks:
         if network.wanted is None:
             continue
         if network.problem is not None:
             yield _told(network.problem, network.owner)
-        for finding in network_warnings(read(network.document), facts):
+        for finding in network_warnings(read(network.document), nodes):
             yield _told(finding, network.owner)
 
 

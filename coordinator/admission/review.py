@@ -134,7 +134,7 @@ def judge(kind: str, request: Request, known: Known) -> Answer:
 def _judge_network(network: Network) -> Answer:
     if wrong := network_problems(network):
         return Answer(problems=wrong)
-    told = network_warnings(network, {})  # what nodes say against it changes, and is in its status
+    told = network_warnings(network, ())  # what nodes say against it changes, and is in its status
     return Answer(warnings=tuple(finding.message[:_LONGEST_WARNING] for finding in told))
 
 

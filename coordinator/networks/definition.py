@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from coordinator.kube.objects import Obj, Ref
+from coordinator.kube.objects import Obj
 from coordinator.networks.kinds import DEFAULT_NAMESPACE, KINDS
 from coordinator.objects.desired import hashed, owner_reference
 from coordinator.policy import InvalidSpec
@@ -49,11 +49,6 @@ def definition(network: Network) -> Obj:
             "spec": {"config": cni_config(network)},
         }
     )
-
-
-def ref_to(network: Network) -> Ref:
-    """Of the NAD that a network should have."""
-    return Ref(NAD, namespace_of(network), network.metadata.name)
 
 
 def namespace_of(network: Network) -> str:

@@ -75,6 +75,11 @@ def key_of(document: Document) -> NetworkKey:
     return document["kind"], document["metadata"]["name"]
 
 
+def lives(document: Document) -> bool:
+    """It is not being deleted."""
+    return "deletionTimestamp" not in document["metadata"]
+
+
 def read(document: Document) -> Network:
     """The network of a document. Raises InvalidSpec for what the API server took under a CRD that is not ours."""
     try:

@@ -3,22 +3,20 @@
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
-from coordinator.fleet.facts import Facts
-from coordinator.kube.client import Kube, Source
-from coordinator.kube.errors import REFUSALS
-from coordinator.kube.objects import POD, Ref, ref_of
-from coordinator.kube.recorder import EventRecorder, Regarding
+from coordinator.kube.client import Kube
+from coordinator.kube.objects import Ref, ref_of
 from coordinator.kube.reflector import Reflector
+from coordinator.networks.announcer import Announcer
 from coordinator.networks.definition import definition, namespace_of
-from coordinator.networks.kinds import KINDS, Document, NetworkKey, NetworkKind, key_of, read
+from coordinator.networks.evidence import Evidence
+from coordinator.networks.kinds import KINDS, Document, NetworkKey, NetworkKind, key_of, lives, read
+from coordinator.networks.last_users import LastUsers
 from coordinator.networks.rivals import claim, holder, rival
-from coordinator.networks.users import users
 from coordinator.networks.verdicts import network_status, not_ready, problem_of
-from coordinator.networks.warnings import master_of, warnings
 from coordinator.objects.apply import FOREIGN_SECONDS, Applier
 from coordinator.objects.index import ObjectIndex
 from coordinator.objects.live import LiveObject
@@ -27,7 +25,7 @@ from coordinator.policy import InvalidSpec
 from coordinator.policy.networks import Network
 from coordinator.verdicts.readiness import Level, Verdict
 from nicfleet.names import OBJECTS_MANAGER, STATUS_MANAGER
-from nicfleet.reasons import Finding, Reason, name_nodes
+from nicfleet.reasons import Finding, Reason
 
 log = logging.getLogger(__name__)
 
@@ -40,24 +38,21 @@ WARNED_SECONDS: Final = 60.0
 STATUS_SECONDS: Final = 2.0
 """Between two status writes of one network that only refine its reason."""
 
-_NOT_ENDED: Final = Source(POD, field_selector="status.phase!=Succeeded,status.phase!=Failed", metadata_only=True)
-
 
 @dataclass(frozen=True, slots=True)
 class Deps:
     """All that a pass reads from and writes to.
 
-    `networks` has one Reflector per kind. `nodes` are the facts of those whose agents are connected; while they are
-    not `settled`, what stands in a status counts more than what they say.
+    `networks` has one Reflector per kind. While the `evidence` is not final, what stands in a status counts more.
     """
 
     kube: Kube
     networks: Mapping[str, Reflector[Document]]
     index: ObjectIndex
     applier: Applier
-    events: EventRecorder
-    nodes: Callable[[], Mapping[str, Facts]]
-    settled: Callable[[], bool]
+    announcer: Announcer
+    last_users: LastUsers
+    evidence: Evidence
 
 
 class NetworkReconciler:
@@ -65,18 +60,19 @@ class NetworkReconciler:
 
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
-        self._removed: dict[NetworkKey, tuple[Document, list[Ref]]] = {}  # what it was, and its NADs
         self._orphaned: set[NetworkKey] = set()
         self._told: defaultdict[NetworkKey, frozenset[Reason]] = defaultdict(frozenset)
         self._written_at: dict[NetworkKey, float] = {}
 
-    def removed(self, document: Document) -> None:
-        """A network is gone; this is what it was. One that was orphaned leaves its NAD behind, as its user wants."""
-        key = key_of(document)
+    def goes(self, document: Document) -> None:
+        """A network is being deleted: so is its NAD, unless it is orphaned."""
+        if not _orphans(document):
+            self._deps.last_users.ask(document, self._held(document))
+
+    def gone(self, document: Document) -> None:
+        """A network was deleted, which was this. One that was orphaned leaves its NAD behind, as its user wants."""
         if _orphans(document):
-            self._orphaned.add(key)
-        else:
-            self._removed[key] = (document, self._held(document))
+            self._orphaned.add(key_of(document))
 
     async def reconcile(self, kind: str, name: str) -> float | None:
         """One pass. Returns the seconds after which to look again without being asked, or None.
@@ -86,13 +82,9 @@ class NetworkReconciler:
         document = self._deps.networks[kind].get(name)
         if document is None:
             return await self._remove((kind, name))
-        self._removed.pop((kind, name), None)
         self._orphaned.discard((kind, name))
-        if "deletionTimestamp" in document["metadata"]:
-            # The garbage collector is at work: what it deletes is no drift.
-            if not _orphans(document):
-                await self._tell_users(document, self._held(document))
-            return None
+        if not lives(document):
+            return None  # the garbage collector is at work: what it deletes is no drift
         try:
             network = read(document)
             nad = definition(network)
@@ -113,11 +105,11 @@ class NetworkReconciler:
         goes = await self._leave_elsewhere(document, kind, outcome.ref)
         document = await self._note_namespace(document, kind, namespace_of(network))
         if outcome.action is Action.REPAIRED and outcome.finding is not None:
-            await self._announce(document, str(outcome.ref), outcome.finding)
-        found = warnings(network, self._deps.nodes() if master_of(network) else {})
+            await self._deps.announcer.announce(document, str(outcome.ref), outcome.finding)
+        found, final = self._deps.evidence.about(network)
         verdict = Verdict(kind.state, Level.READY, None, found)
         stands = _essence(network_status(kind, verdict, outcome.ref)) == _essence(document.get("status") or {})
-        if stands and outcome.action is Action.UNCHANGED and not self._deps.settled():
+        if stands and outcome.action is Action.UNCHANGED and not final:
             return WAITING_SECONDS  # its reason was written by more than is known now
         wait = await self._conclude(document, verdict, outcome.ref)
         looks = (wait, WAITING_SECONDS if goes else None, WARNED_SECONDS if any(each.nodes for each in found) else None)
@@ -136,10 +128,7 @@ class NetworkReconciler:
         if key in self._orphaned:
             self._orphaned.discard(key)
             return None
-        if key in self._removed:
-            await self._tell_users(*self._removed[key])
         gone = await self._deps.applier.prune(KINDS[key[0]].state, key, keep=())
-        self._removed.pop(key, None)
         return WAITING_SECONDS if any(outcome.action is not Action.DELETED for outcome in gone) else None
 
     async def _leave_elsewhere(self, document: Document, kind: NetworkKind, wanted: Ref) -> bool:
@@ -150,9 +139,10 @@ class NetworkReconciler:
         owned = [live for live in self._owned(document, kind) if live.ref != wanted]
         if not owned:
             return False
-        await self._tell_users(document, [live.ref for live in owned if not live.deleting])
         keep = {live.ref for live in self._deps.index.of_state(kind.state)} - {live.ref for live in owned}
         outcomes = await self._deps.applier.prune(kind.state, key_of(document), keep)
+        stay = {outcome.ref for outcome in outcomes if outcome.action is Action.REFUSED}
+        self._deps.last_users.ask(document, [live.ref for live in owned if not live.deleting and live.ref not in stay])
         return any(outcome.action is not Action.DELETED for outcome in outcomes)
 
     def _held(self, document: Document) -> list[Ref]:
@@ -201,41 +191,10 @@ class NetworkReconciler:
         key = key_of(document)
         for finding in verdict.findings:
             if finding.reason not in self._told[key]:
-                await self._announce(document, verdict.name, finding)
+                await self._deps.announcer.announce(document, verdict.name, finding)
         if not verdict.findings:
             log.info("network is ready", extra={"network": f"{key[0]} {key[1]}"})
         self._told[key] = frozenset(finding.reason for finding in verdict.findings)
-
-    async def _tell_users(self, document: Document, nads: Sequence[Ref]) -> None:
-        """Which pods will miss these NADs; the plugins need one to take an interface away again."""
-        if not nads:
-            return
-        found: dict[Ref, list[str]] = {nad: [] for nad in nads}
-        try:
-            async for page in self._deps.kube.pages(_NOT_ENDED):
-                for nad in nads:
-                    found[nad] += users(page.items or (), nad)
-        except REFUSALS as error:
-            log.warning("pods not seen", extra={"network": document["metadata"]["name"], "error": str(error)})
-            return
-        for nad, pods in found.items():
-            if pods:
-                message = (
-                    f"{nad} is removed while {len(pods)} {'pod names' if len(pods) == 1 else 'pods name'} it "
-                    f"({name_nodes(pods)}): what they hold of it, addresses too, may be left behind when they end"
-                )
-                await self._announce(document, str(nad), Finding(Reason.NetworkInUse, message))
-
-    async def _announce(self, document: Document, subject: str, finding: Finding) -> None:
-        metadata = document["metadata"]
-        said = {"network": f"{document['kind']} {metadata['name']}", "reason": finding.reason, "why": finding.message}
-        harmless = finding.reason is Reason.NvIpamRecommended
-        log.log(logging.INFO if harmless else logging.WARNING, "network finding", extra=said)
-        regarding = Regarding(
-            document["apiVersion"], document["kind"], metadata["name"], metadata["uid"], metadata["generation"]
-        )
-        kind: Literal["Normal", "Warning"] = "Normal" if harmless else "Warning"
-        await self._deps.events.record(regarding, subject, finding.reason, finding.message, kind)
 
 
 def _again(outcome: Outcome) -> float:

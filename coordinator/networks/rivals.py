@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from coordinator.kube.objects import Ref
 from coordinator.networks.definition import NAD
-from coordinator.networks.kinds import DEFAULT_NAMESPACE, Document
+from coordinator.networks.kinds import DEFAULT_NAMESPACE, Document, lives
 from coordinator.objects.live import LiveObject
 from nicfleet.reasons import Finding, Reason
 
@@ -19,7 +19,7 @@ def rival(document: Document, networks: Iterable[Document]) -> Finding | None:
     """What keeps a network from its NAD: another one, made before it, asks for the same."""
     wanted = claim(document)
     earlier = [
-        other for other in networks if _lives(other) and claim(other) == wanted and _rank(other) < _rank(document)
+        other for other in networks if lives(other) and claim(other) == wanted and _rank(other) < _rank(document)
     ]
     if not earlier:
         return None
@@ -36,15 +36,11 @@ def holder(live: LiveObject | None, document: Document, networks: Iterable[Docum
     uids = {owner.uid for owner in live.owners} if live is not None else set()
     for other in networks:
         held = other["metadata"]["uid"] in uids and other["metadata"]["uid"] != document["metadata"]["uid"]
-        if live is not None and held and not (_lives(other) and claim(other) == live.ref):
+        if live is not None and held and not (lives(other) and claim(other) == live.ref):
             return Finding(
                 Reason.Removing, f"{live.ref} is still that of {other['kind']} {other['metadata']['name']}, and goes"
             )
     return None
-
-
-def _lives(document: Document) -> bool:
-    return "deletionTimestamp" not in document["metadata"]
 
 
 def _rank(document: Document) -> tuple[str, str, str]:

@@ -27,15 +27,14 @@ class _Pod(msgspec.Struct, frozen=True):
 _decode: Final = msgspec.json.Decoder(_Pod).decode
 
 
-def users(pods: Iterable[msgspec.Raw], nad: Ref) -> list[str]:
-    """Of Pods (their metadata is enough) those that name this NAD, as `namespace/name`."""
-    found = []
+def users(pods: Iterable[msgspec.Raw], nads: Iterable[Ref]) -> Iterator[tuple[Ref, str]]:
+    """Of Pods (their metadata is enough) those that name one of these NADs: it, and the Pod as `namespace/name`."""
+    by_name = {(nad.namespace, nad.name): nad for nad in nads}
     for raw in pods:
         metadata = _decode(raw).metadata
-        text = (metadata.annotations or {}).get(NETWORKS_ANNOTATION)
-        if text and (nad.namespace, nad.name) in named(text, metadata.namespace):
-            found.append(f"{metadata.namespace}/{metadata.name}")
-    return found
+        if text := (metadata.annotations or {}).get(NETWORKS_ANNOTATION):
+            for nad in by_name.keys() & named(text, metadata.namespace):
+                yield by_name[nad], f"{metadata.namespace}/{metadata.name}"
 
 
 def named(annotation: str, namespace: str) -> set[tuple[str, str]]:

@@ -10,7 +10,7 @@ from coordinator.kube.client import Kube
 from coordinator.kube.limiter import Limiter
 from coordinator.kube.recorder import EventRecorder
 from coordinator.networks.kinds import NetworkKey
-from coordinator.networks.watch import Networks
+from coordinator.networks.watch import ROUND, Networks
 from coordinator.objects.apply import Applier
 from coordinator.objects.index import ObjectIndex
 from coordinator.queue import WorkQueue
@@ -55,7 +55,7 @@ class Loop:
             group.create_task(self.queue.run(self._look, workers=4))
 
     async def _look(self, key: NetworkKey) -> float | None:
-        self.passes += 1
+        self.passes += key != ROUND
         return await self.networks.reconcile(*key)
 
 

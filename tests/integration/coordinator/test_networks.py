@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from coordinator.fleet.facts import derive
-from coordinator.kube.client import Kube
+from coordinator.kube.client import Kube, Page, Source
+from coordinator.kube.errors import KubeError, error_of
 from coordinator.kube.limiter import Limiter
+from coordinator.kube.objects import POD
 from coordinator.networks.definition import definition
 from coordinator.networks.kinds import read
 from coordinator.objects.apply import Applier
@@ -45,7 +47,7 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("coordinator.networks.reconcile.WARNED_SECONDS", 0.3)
     monkeypatch.setattr("coordinator.networks.reconcile.FOREIGN_SECONDS", 0.3)
     monkeypatch.setattr("coordinator.objects.apply.FOREIGN_SECONDS", 0.3)
-    monkeypatch.setattr("coordinator.networks.watch.NODES_SECONDS", 0.1)
+    monkeypatch.setattr("coordinator.networks.evidence.ROUND_SECONDS", 0.1)
 
 
 @pytest.fixture(autouse=True)
@@ -353,6 +355,114 @@ async def test_pods_that_use_a_definition_that_goes_are_counted(
         "NetworkAttachmentDefinition net-a/net is removed while 2 pods name it (net-a/one, net-b/two): "
     )
     await until(lambda: "net-a/net" not in nads(plane))
+
+
+class Gate:
+    """The client's lists of Pods, which begin when they are let to; and how many of them there were."""
+
+    def __init__(self, kube: Kube) -> None:
+        self._pages = kube.pages
+        self.open = asyncio.Event()
+        self.error: KubeError | None = None
+        self.lists = self.under_way = self.most_under_way = 0
+
+    async def pages(self, source: Source) -> AsyncIterator[Page]:
+        if source.resource is not POD:
+            async for page in self._pages(source):
+                yield page
+            return
+        self.lists += 1
+        self.under_way += 1
+        self.most_under_way = max(self.most_under_way, self.under_way)
+        try:
+            await self.open.wait()
+            if self.error is not None:
+                raise self.error
+            async for page in self._pages(source):
+                yield page
+        finally:
+            self.under_way -= 1
+
+
+@pytest.fixture
+def gate(kube: Kube, monkeypatch: pytest.MonkeyPatch) -> Gate:
+    found = Gate(kube)
+    monkeypatch.setattr(kube, "pages", found.pages)
+    return found
+
+
+@pytest.mark.parametrize("moved", [pytest.param(False, id="deleted"), pytest.param(True, id="moved")])
+async def test_however_many_go_at_once_their_pods_are_listed_once_and_nothing_waits_for_that(
+    plane: ControlPlane, gate: Gate, loop: Loop, moved: bool
+) -> None:
+    """More of them than there are workers."""
+    names = [f"net-{number}" for number in range(6)]
+    eventually_there(plane, "net-a")
+    plane.apply(pod("one", "net-a", ",".join(names)))
+    plane.apply(*(network(name=name, networkNamespace="net-a") for name in names))
+    for name in names:
+        await becomes(plane, "ready", name=name)
+    uids = [plane.get("macvlannetwork", name)["metadata"]["uid"] for name in names]
+
+    if moved:
+        plane.apply(*(network(name=name, networkNamespace="net-b") for name in names))
+    else:
+        plane.kubectl("delete", "macvlannetwork", *names)
+    plane.apply(network(name="new"))
+    await becomes(plane, "ready", name="new")
+    await until(lambda: nads(plane).keys() == {"default/new", *(f"net-b/{name}" for name in names if moved)})
+    for name in names if moved else ():
+        await until(lambda name=name: "net-b" in status(plane, name=name)["macvlanNetworkAttachmentDef"])  # type: ignore[misc]
+    await eventually(lambda: loop.queue.idle and gate.lists == 1)
+
+    gate.open.set()
+    for uid in uids:
+        (event,) = await events(plane, uid, "NetworkInUse")
+        assert "is removed while 1 pod names it (net-a/one): " in event["message"]
+    assert gate.lists <= 2
+    assert gate.most_under_way == 1
+
+
+@pytest.mark.parametrize("code", [401, 403, 409, 410, 429, 503])
+async def test_pods_that_are_not_seen_keep_nothing_from_being_done(
+    plane: ControlPlane, gate: Gate, loop: Loop, code: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    gate.error = error_of("list", "pods", code, {}, b"not now")
+    gate.open.set()
+    plane.apply(network(networkNamespace="net-a"))
+    await becomes(plane, "ready")
+
+    plane.apply(network(networkNamespace="net-b"))
+
+    await until(lambda: nads(plane).keys() == {"net-b/net"})
+    await until(lambda: "net-b" in status(plane)["macvlanNetworkAttachmentDef"])
+    await eventually(lambda: "pods not seen" in caplog.messages)
+    assert gate.lists == 1
+    assert "key failed" not in caplog.messages
+
+
+async def test_while_a_deleted_network_is_held_the_pods_are_listed_once(
+    plane: ControlPlane, gate: Gate, loop: Loop
+) -> None:
+    gate.open.set()
+    made = network()
+    made["metadata"]["finalizers"] = ["example.com/held"]
+    plane.apply(made)
+    await becomes(plane, "ready")
+    try:
+        plane.kubectl("delete", "macvlannetwork", "net", "--wait=false")
+        await eventually(lambda: gate.lists)
+        for note in ("one", "two"):
+            passes = loop.passes
+            plane.kubectl("annotate", NADS, "net", "--namespace=default", "--overwrite", f"example.com/note={note}")
+            await eventually(lambda passes=passes: loop.passes > passes and loop.queue.idle)  # type: ignore[misc]
+    finally:
+        plane.kubectl("patch", "macvlannetwork", "net", "--type=merge", '-p={"metadata": {"finalizers": null}}')
+    await until(lambda: not plane.get("macvlannetworks")["items"])
+    plane.apply(network(name="later"))  # what its watch has told of it, it has told of the one before
+    await becomes(plane, "ready", name="later")
+
+    assert gate.lists == 1
 
 
 async def test_somebody_elses_definition_is_left_alone_and_named(plane: ControlPlane, loop: Loop) -> None:

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coordinator.kube.objects import Ref
-from coordinator.networks.definition import NAD, cni_config, definition, network_problems, ref_to
+from coordinator.networks.definition import cni_config, definition, network_problems
 from coordinator.networks.kinds import KINDS, read
 from coordinator.policy import InvalidSpec
 from coordinator.policy.networks import Network
@@ -105,7 +104,6 @@ def test_the_metadata(kind: str) -> None:
 @pytest.mark.parametrize("given_network", [macvlan(), host_device(), ipoib(), macvlan(networkNamespace="")])
 def test_without_a_namespace_it_is_default(given_network: Network) -> None:
     assert definition(given_network)["metadata"]["namespace"] == "default"
-    assert ref_to(given_network) == Ref(NAD, "default", "net")
 
 
 @pytest.mark.parametrize("name", ["hostdev", "nvidia.com/hostdev"])

@@ -38,4 +38,6 @@ def pod(name: str, annotation: str | None) -> msgspec.Raw:
 def test_users_are_those_that_name_it_in_its_namespace() -> None:
     bare = msgspec.Raw(b'{"metadata": {"name": "bare", "namespace": "pods"}}')
     seen = [pod("one", "net"), pod("two", "other/net"), pod("three", None), pod("four", "x, pods/net"), bare]
-    assert users(seen, Ref(NAD, "pods", "net")) == ["pods/one", "pods/four"]
+    net, x = Ref(NAD, "pods", "net"), Ref(NAD, "pods", "x")
+    assert list(users(seen, [net])) == [(net, "pods/one"), (net, "pods/four")]
+    assert sorted(users(seen, [net, x])) == [(net, "pods/four"), (net, "pods/one"), (x, "pods/four")]

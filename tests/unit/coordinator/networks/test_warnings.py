@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from coordinator.fleet.facts import Facts, derive
-from coordinator.networks.warnings import warnings
+from coordinator.networks.warnings import alike, warnings
 from coordinator.policy.networks import Network
 from nicfleet.inventory import DriverContainer, Function, Link, Netdev, RdmaDevice, RdmaPort
 from nicfleet.reasons import Reason
@@ -157,7 +157,7 @@ PARTIAL = replace(facts(ethernet()), partial=True)
     ],
 )
 def test_warnings(given_network: Network, seen: Facts, expected: tuple[tuple[Reason, str], ...]) -> None:
-    found = warnings(given_network, {"node-1": seen})
+    found = warnings(given_network, alike({"node-1": seen}))
     assert tuple((finding.reason, finding.message) for finding in found) == expected
 
 
@@ -165,7 +165,7 @@ def test_nodes_that_say_the_same_are_told_together_and_at_most_five_are_named() 
     nodes = {f"node-{number}": facts(RENAMED) for number in range(7)}
     nodes |= {"other": facts(ethernet(port("ens9np0", altnames=("eth2",)))), "well": facts(ethernet(port("eth2")))}
 
-    found = warnings(macvlan(master="eth2"), nodes)
+    found = warnings(macvlan(master="eth2"), alike(nodes))
 
     assert [finding.message for finding in found] == [
         "spec.master eth2 is only an alternative name of ens1f0np0 on node-0, node-1, node-2, node-3, node-4 and 2 more"
@@ -176,7 +176,7 @@ def test_nodes_that_say_the_same_are_told_together_and_at_most_five_are_named() 
 
 
 def test_a_hostile_master_is_shown_as_one_short_word() -> None:
-    (found,) = warnings(macvlan(master="a\n" * 100), {"node-1": facts(ethernet())})
+    (found,) = warnings(macvlan(master="a\n" * 100), alike({"node-1": facts(ethernet())}))
     assert "\n" not in found.message
     assert len(found.message) < 200
 
@@ -190,4 +190,10 @@ def test_vfs_that_move_into_pods_and_interfaces_of_pods_change_no_fact() -> None
 
 def test_a_reload_of_the_driver_proves_nothing() -> None:
     reloading = inventory(driver=ofed(container=DriverContainer(reloading=True)))
-    assert warnings(macvlan(master="eth9"), {"node-1": replace(derive(reloading), functions=1)}) == ()
+    assert warnings(macvlan(master="eth9"), alike({"node-1": replace(derive(reloading), functions=1)})) == ()
+
+
+def test_nodes_are_alike_when_they_say_the_same_of_every_network() -> None:
+    usual, other = facts(ethernet()), facts(ethernet(port("ens9", link_type="ether")))
+    nodes = {"a": usual, "b": other, "c": usual, "with-a-vf": facts(VF_BESIDE), "bare": facts(), "partial": PARTIAL}
+    assert [group.nodes for group in alike(nodes)] == [("a", "c"), ("b",), ("with-a-vf",)]
