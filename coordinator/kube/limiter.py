@@ -40,10 +40,6 @@ class Limiter:
     def window(self) -> int:
         return int(self._window)
 
-    @property
-    def in_flight(self) -> int:
-        return self._in_flight
-
     async def run(self, call: Callable[[], Awaitable[T]], *, urgent: bool = False) -> T:
         """Run a call in its turn. After a 429 it waits as long as the server asks, and tries again.
 

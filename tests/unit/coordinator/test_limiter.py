@@ -43,12 +43,27 @@ async def test_latency_steers_the_window(latencies: list[float], holds: Callable
     assert holds(limiter.window)
 
 
+async def room(limiter: Limiter) -> int:
+    """Calls that begin at once."""
+    begun = 0
+
+    async def call() -> None:
+        nonlocal begun
+        begun += 1
+        await asyncio.Event().wait()
+
+    tasks = [asyncio.create_task(limiter.run(call)) for _ in range(MOST + 1)]
+    await asyncio.sleep(0)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    return begun
+
+
 async def test_never_more_in_flight_than_the_window_and_urgent_goes_first() -> None:
-    limiter, order, most, gate = Limiter(Clock()), list[str](), 0, asyncio.Event()
+    limiter, order, gate = Limiter(Clock()), list[str](), asyncio.Event()
 
     async def call(name: str) -> None:
-        nonlocal most
-        most = max(most, limiter.in_flight)
         order.append(name)
         await gate.wait()
 
@@ -59,12 +74,12 @@ async def test_never_more_in_flight_than_the_window_and_urgent_goes_first() -> N
     await asyncio.sleep(0)
     urgent = asyncio.create_task(limiter.run(lambda: call("urgent"), urgent=True))
     await asyncio.sleep(0)
-    assert most == window
+    assert order == ["first"] * window
     gate.set()
     await asyncio.gather(*first, *bulk, urgent)
 
     assert order[window] == "urgent"
-    assert limiter.in_flight == 0
+    assert await room(limiter) == limiter.window
 
 
 async def test_a_cancelled_caller_gives_its_turn_to_the_next() -> None:
@@ -78,7 +93,7 @@ async def test_a_cancelled_caller_gives_its_turn_to_the_next() -> None:
 
     await asyncio.gather(*holders, *waiting, return_exceptions=True)
 
-    assert limiter.in_flight == 0
+    assert await room(limiter) == limiter.window
 
 
 async def test_a_429_halves_the_window_and_is_tried_again_as_the_server_asks() -> None:
