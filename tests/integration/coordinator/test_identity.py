@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Final
 
 import grpc
@@ -21,7 +22,7 @@ from agent.report import Reporter
 from coordinator.authentication import gate, reviews
 from coordinator.authentication.gate import Gate
 from coordinator.authentication.rules import Reviewed
-from coordinator.fleet import server, view_guard
+from coordinator.fleet import hearing, server, view_guard
 from coordinator.fleet.fleet import Connection, Fleet
 from coordinator.fleet.refusals import Refusals
 from coordinator.fleet.server import serve
@@ -40,6 +41,7 @@ from tests.controlplane.nodes import fake_node
 from tests.controlplane.tokens import account_token, claims, forged, pod_token
 from tests.integration.coordinator.certificates import write_certificate
 from tests.integration.coordinator_grpc.conftest import AgentStream, now
+from tests.integration.system import waiting
 from tests.unit.coordinator.inventories import connectx6dx, inventory, kube_node
 from tests.unit.coordinator.reports import hello, identity
 
@@ -48,6 +50,7 @@ ACCOUNT = f"system:serviceaccount:{NAMESPACE}:{AGENT}"
 NAME = NodeName("identity-1")
 OTHER = NodeName("identity-2")
 VALUE = inventory(connectx6dx())
+VIEW = "/nicfleet/v1/fleetview"
 UNPROVEN = grpc.StatusCode.UNAUTHENTICATED
 FOREIGN = grpc.StatusCode.PERMISSION_DENIED
 
@@ -64,10 +67,10 @@ class Tokens:
     def forged(self, **changes: Any) -> str:
         return forged(self.plane, self.agent(), changes)
 
-    def ending(self, seconds: float) -> str:
-        """Of the agent, with an end so many seconds from now."""
+    def expired(self) -> str:
+        """Of the agent."""
         token, now = self.agent(), int(time.time())  # in this order: to get one may take a second
-        return forged(self.plane, token, {"exp": int(now + seconds), "iat": now - 600, "nbf": now - 600})
+        return forged(self.plane, token, {"exp": now - 1, "iat": now - 600, "nbf": now - 600})
 
     def of_earlier_node(self) -> str:
         bound = claims(self.agent())["kubernetes.io"]
@@ -88,6 +91,8 @@ def tokens(installed: ControlPlane) -> Iterator[Tokens]:
     installed.apply(*objects)
     pods = [_pod(node, AGENT) for node in (NAME, OTHER)] + [_pod(NAME, "somebody")]
     installed.apply(*pods, _role(), _binding())
+    may_view = ("auth", "can-i", "get", VIEW, f"--as=system:serviceaccount:{NAMESPACE}:viewer")
+    waiting.eventually(lambda: installed.kubectl(*may_view, check=False).strip() == "yes")
     yield Tokens(installed)
     installed.kubectl("delete", "-f", "-", "--wait=false", "--grace-period=0", "--force", input=_list(pods + objects))
     installed.kubectl("delete", "clusterrole,clusterrolebinding", "nicfleet-viewer")
@@ -110,7 +115,7 @@ def _pod(node: str, account: str) -> dict[str, Any]:
 
 
 def _role() -> dict[str, Any]:
-    rule = {"nonResourceURLs": ["/nicfleet/v1/fleetview"], "verbs": ["get"]}
+    rule = {"nonResourceURLs": [VIEW], "verbs": ["get"]}
     kind = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole"}
     return kind | {"metadata": {"name": "nicfleet-viewer"}, "rules": [rule]}
 
@@ -125,6 +130,26 @@ def _binding() -> dict[str, Any]:
 def bearer(token: str | None) -> tuple[tuple[str, str], ...]:
     """Metadata of a call that shows this token (RFC 6750)."""
     return (("authorization", f"Bearer {token}"),) if token else ()
+
+
+class Clock:
+    """A server's, in place of the module `time`: a test sets it forward, and sees how often it was looked at."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+        self.looks = 0
+
+    def time(self) -> float:
+        self.looks += 1
+        return time.time() + self.ahead
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """By which the server judges the tokens of its streams. The gate has its own, and the API server too."""
+    found = Clock()
+    monkeypatch.setattr(server, "time", found)
+    return found
 
 
 @dataclass
@@ -161,6 +186,13 @@ class Site:
         snapshot = self.fleet.snapshot(node)
         assert snapshot is not None
         return snapshot.connection
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who is sent away has his word heard, however slow this machine is."""
+    monkeypatch.setattr(hearing, "_SECONDS", 60.0)
+    monkeypatch.setattr(hearing, "_PATIENCE", 60.0)
 
 
 @pytest.fixture
@@ -206,7 +238,7 @@ REFUSED: dict[str, tuple[Callable[[Tokens], str | None], grpc.StatusCode, str]] 
     "no-token": (lambda _: None, UNPROVEN, "shows no token"),
     "garbage": (lambda _: "no.such.token", UNPROVEN, "no token of a pod"),
     "bad-signature": (lambda t: f"{t.agent()[:-8]}AAAAAAAA", UNPROVEN, "invalid bearer token"),
-    "expired": (lambda t: t.ending(-1), UNPROVEN, "has expired: see why the kubelet"),
+    "expired": (Tokens.expired, UNPROVEN, "has expired: see why the kubelet"),
     "not-valid-yet": (lambda t: t.forged(nbf=int(time.time()) + 600), UNPROVEN, "API server does not take"),
     "another-audience": (lambda t: t.agent(audience="vault"), UNPROVEN, "is not for audience"),
     "the-api-servers-audience": (
@@ -387,12 +419,19 @@ async def test_without_the_api_server_nobody_is_let_in_and_nobody_refused(
 
 
 async def test_an_agent_renews_its_stream_before_its_token_ends_and_is_silent_at_no_time(
-    site: Site, tokens: Tokens, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    site: Site,
+    tokens: Tokens,
+    clock: Clock,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(server, "HEARTBEAT_SECONDS", 1)
     caplog.set_level(logging.DEBUG)
     file = TokenFile(tmp_path / "token")
-    file.path.write_text(tokens.ending(8))
+    first = tokens.agent()
+    end = float(claims(first)["exp"])
+    file.path.write_text(first)
     latest = Latest("0.1.0")
     latest.put(VALUE, now())
     who = AgentIdentity(NAME, "instance-1", now(), "0.1.0")
@@ -400,10 +439,13 @@ async def test_an_agent_renews_its_stream_before_its_token_ends_and_is_silent_at
     reporter = asyncio.create_task(Reporter(who, site.address, latest, dialler).run())
     try:
         await _until(lambda: site.connection() is Connection.CONNECTED)
-        file.path.write_text(tokens.agent())  # as the kubelet does, long before
+        file.path.write_text(tokens.forged(exp=int(end) + 3600))  # as the kubelet does, long before
         del site.seen[:]
+        clock.ahead = end - time.time() - 60
         await _until(lambda: len(_messages(caplog, "agent connected")) == 2)
-        await asyncio.sleep(3)  # the first token's end
+        clock.ahead = end - time.time() + 1
+        looks = clock.looks
+        await _until(lambda: clock.looks > looks + 2)  # by heartbeats
         assert site.connection() is Connection.CONNECTED
         assert set(site.seen) <= {Connection.CONNECTED}  # here: the agent's stop below makes it silent
     finally:
@@ -418,7 +460,7 @@ async def test_an_agent_renews_its_stream_before_its_token_ends_and_is_silent_at
 
 async def _until(condition: Callable[[], bool]) -> None:
     """The log and the fleet have no events of their own to wait for."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.05)
 
@@ -427,25 +469,22 @@ def _messages(caplog: pytest.LogCaptureFixture, message: str) -> list[logging.Lo
     return [record for record in caplog.records if record.message == message]
 
 
-async def test_a_stream_that_is_not_renewed_ends_with_its_token(site: Site, tokens: Tokens) -> None:
-    async with site.agent(tokens.ending(4)) as stream:
+async def test_a_stream_that_is_not_renewed_ends_with_its_token(site: Site, tokens: Tokens, clock: Clock) -> None:
+    token = tokens.agent()
+    end = float(claims(token)["exp"])
+    async with site.agent(token) as stream:
         await stream.say_hello(VALUE, identity(NAME))
-        kinds: list[str | None] = []
-
-        async def listen() -> None:
-            with suppress(grpc.aio.AioRpcError):
-                while (response := await stream.call.read()) is not grpc.aio.EOF:
-                    kinds.append(response.WhichOneof("kind"))
-
-        listening = asyncio.create_task(listen())
-        async with asyncio.timeout(8):
-            while not listening.done():
-                with suppress(asyncio.InvalidStateError):
-                    await stream.send(heartbeat=fleet_pb2.Heartbeat())
-                await asyncio.sleep(0.1)
-        assert kinds == ["renew"]
-        assert await stream.call.code() is grpc.StatusCode.UNAUTHENTICATED
-        assert await stream.call.details() == "the token that this stream began with has expired"
+        clock.ahead = end - time.time() - 60
+        looks = clock.looks
+        for _ in range(3):
+            await stream.send(heartbeat=fleet_pb2.Heartbeat())
+        assert (await stream.receive()).WhichOneof("kind") == "renew"
+        await _until(lambda: clock.looks == looks + 3)
+        clock.ahead = end - time.time() + 1
+        await stream.send(heartbeat=fleet_pb2.Heartbeat())
+        with pytest.raises(grpc.aio.AioRpcError, match="the token that this stream began with has expired") as ended:
+            await stream.call.read()  # what comes next: it was asked for another one once
+        assert ended.value.code() is grpc.StatusCode.UNAUTHENTICATED
 
 
 async def test_health_is_open_and_so_is_everything_from_loopback(site: Site) -> None:
@@ -526,14 +565,18 @@ async def test_who_has_the_right_may_read_the_fleet(site: Site, tokens: Tokens, 
 
 
 @pytest.mark.usefixtures("from_elsewhere")
-async def test_a_call_that_lasts_ends_with_its_token(site: Site, tokens: Tokens) -> None:
-    token = forged(tokens.plane, tokens.account("viewer"), {"exp": int(time.time()) + 3})
+async def test_a_call_that_lasts_ends_with_its_token(
+    site: Site, tokens: Tokens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = tokens.account("viewer")
+    left = SimpleNamespace(time=lambda: claims(token)["exp"] - 2.0)  # whenever it begins to wait for news
+    monkeypatch.setattr(view_guard, "time", left)
     async with site.channel() as channel:
         view: Any = view_pb2_grpc.FleetViewStub(channel)
         watch = view.WatchNodes(view_pb2.WatchNodesRequest(), metadata=bearer(token))
         names = [(await watch.read()).node.name, (await watch.read()).node.name]
         assert sorted(names) == [NAME, OTHER]
         with pytest.raises(grpc.aio.AioRpcError) as ended:
-            async with asyncio.timeout(6):
+            async with asyncio.timeout(60):
                 await watch.read()
         assert ended.value.code() is grpc.StatusCode.UNAUTHENTICATED
