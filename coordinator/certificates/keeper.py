@@ -20,6 +20,9 @@ log = logging.getLogger(__name__)
 LOOK_SECONDS: Final = 30.0
 """Between two looks: two small reads each."""
 
+_SOON: Final = 5.0
+"""At most between two attempts at the first one: nobody can connect before, and an outage may just have ended."""
+
 
 class Certificates(Collector):
     """The certificate in use. Nothing is served before `obtain` has returned."""
@@ -27,7 +30,7 @@ class Certificates(Collector):
     def __init__(self, source: Source, clock: Callable[[], datetime], random: Random) -> None:
         self._source = source
         self._clock = clock
-        self._backoff = Backoff(random, LOOK_SECONDS)
+        self._backoff = Backoff(random, _SOON)
         self._shown: Shown | None = None
         self._trouble = "not looked for yet"
 

@@ -6,6 +6,7 @@ from random import Random
 
 import pytest
 
+from coordinator.certificates.folder import CertificateUnusable
 from coordinator.certificates.issue import SERVER_LIFE, SKEW
 from coordinator.certificates.keeper import Certificates
 from coordinator.certificates.material import Material
@@ -54,3 +55,30 @@ async def test_why_agents_cannot_connect(source: Shown, unhealthy: str) -> None:
     certificates = Certificates(Source(source), lambda: NOW, Random(1))
     await certificates.look()
     assert certificates.unhealthy() == unhealthy
+
+
+@dataclass
+class Away:
+    """A source whose outage lasts for so many looks."""
+
+    looks: int
+
+    async def look(self) -> Shown:
+        self.looks -= 1
+        if self.looks >= 0:
+            raise CertificateUnusable("the API server does not answer")
+        return shown(NOW)
+
+
+async def test_the_first_one_is_had_within_seconds_after_the_longest_outage(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    monkeypatch.setattr("coordinator.certificates.keeper.asyncio.sleep", sleep)
+    certificates = Certificates(Away(50), lambda: NOW, Random(1))
+    await certificates.obtain()
+    assert len(slept) == 50
+    assert max(slept) <= 5.0
+    assert certificates.unhealthy() == ""
