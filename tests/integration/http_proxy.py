@@ -1,6 +1,7 @@
 """An HTTP proxy on this machine that writes down what it is asked for. Whatever that is, it ends at one address."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ class HttpProxy:
 
     target: str
     """HOST:PORT."""
+    scheme: str = "http"
     port: int = 0
     asked: list[str] = field(default_factory=list)
     """Method and target of each request for a tunnel, or of a connection's first plain one."""
@@ -22,7 +24,7 @@ class HttpProxy:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self.scheme}://127.0.0.1:{self.port}"
 
     def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.create_task(self._serve(reader, writer))
@@ -62,10 +64,10 @@ async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
 
 
 @asynccontextmanager
-async def http_proxy(target: str) -> AsyncIterator[HttpProxy]:
-    """A proxy whose requests all end at this HOST:PORT, or at the host of this URL."""
-    proxy = HttpProxy(urlsplit(target).netloc if "://" in target else target)
-    server = await asyncio.start_server(proxy.handle, "127.0.0.1", 0)
+async def http_proxy(target: str, tls: ssl.SSLContext | None = None) -> AsyncIterator[HttpProxy]:
+    """A proxy whose requests all end at this HOST:PORT, or at the host of this URL; it may want TLS itself."""
+    proxy = HttpProxy(urlsplit(target).netloc if "://" in target else target, "http" if tls is None else "https")
+    server = await asyncio.start_server(proxy.handle, "127.0.0.1", 0, ssl=tls)
     proxy.port = server.sockets[0].getsockname()[1]
     try:
         yield proxy

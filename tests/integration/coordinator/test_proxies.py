@@ -1,6 +1,7 @@
 """The API server and registries behind a proxy, or beside one that is not meant for them."""
 
 import json
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -124,6 +125,18 @@ async def test_but_not_over_the_kubeconfigs_own_proxy(
     async with opened(by_name(kubeconfig, tmp_path, **{"proxy-url": proxy.url})) as session:
         await answers(session)
     assert set(proxy.asked) == {f"CONNECT {NAME}:6443"}
+
+
+async def test_a_proxy_over_tls_is_known_as_the_server_is(kubeconfig: Path, tmp_path: Path) -> None:
+    """Here it has the server's own certificate."""
+    cluster = cluster_of(kubeconfig)
+    certificate = Path(cluster["certificate-authority"])
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(certificate, certificate.with_suffix(".key"))
+    async with http_proxy(cluster["server"], tls) as proxy:
+        async with opened(by_name(kubeconfig, tmp_path, **{"proxy-url": proxy.url})) as session:
+            await answers(session)
+        assert set(proxy.asked) == {f"CONNECT {NAME}:6443"}
 
 
 async def test_one_that_cannot_be_used_is_named_in_one_sentence(
