@@ -48,8 +48,9 @@ class Result:
     why: str = ""
 
     @property
-    def failed(self) -> bool:
-        return self.done == "failed"
+    def exit(self) -> int:
+        """What the program ends with when this is the worst that happened."""
+        return {"failed": 1, "refused": 2}.get(self.done, 0)
 
     def __str__(self) -> str:
         return f"{self.name}: {self.done}{': ' if self.why else ''}{self.why}"
@@ -86,14 +87,14 @@ def judge(raw: bytes, desired: Crd) -> Result | None:
     if ours is None and desired["spec"]["group"] != API_GROUP:
         outcome = crd_stands(live, raw, desired)
         if outcome is not None and outcome.action is Action.REFUSED and outcome.finding is not None:
-            return Result(name, "failed", outcome.finding.message)
+            return Result(name, "refused", outcome.finding.message)
         return Result(name, "left alone", f"it is of {live.holder} and serves what is needed")
     crd: Crd = msgspec.json.decode(raw)
     unknown = parts(crd) - parts(desired)
     if not unknown:
         return None
     if why := trouble(crd, desired):
-        return Result(name, "failed", f"it is {why}")
+        return Result(name, "refused", f"it is {why}")
     return Result(name, "left alone", f"it is newer: this version does not know {shown(unknown)}")
 
 
@@ -113,7 +114,7 @@ def read(folder: Path) -> list[Crd]:
     return found
 
 
-async def _run(crds: Iterable[Crd], kubeconfig: Path | None) -> bool:
+async def _run(crds: Iterable[Crd], kubeconfig: Path | None) -> int:
     kube = await Kube.connect(kubeconfig)
     try:
         results = [await install(kube, crd) for crd in crds]
@@ -121,18 +122,21 @@ async def _run(crds: Iterable[Crd], kubeconfig: Path | None) -> bool:
         await kube.close()
     for result in results:
         sys.stdout.write(f"{result}\n")
-    return not any(result.failed for result in results)
+    return max(result.exit for result in results)
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Exit code 0 when every CRD can be used, else 1; 2 for arguments that cannot be used."""
+    """Exit code 0 when every CRD can be used; 1 when the API server did not let us write one.
+
+    2 for what another attempt does not mend: arguments that cannot be used, and a CRD that must not be written.
+    """
     parser = argparse.ArgumentParser("python -m coordinator.install_crds", description="Installs nicfleet's CRDs.")
     parser.add_argument("--folder", type=Path, metavar="DIR", help="CRDs as YAML (default: those of this version)")
     parser.add_argument("--kubeconfig", type=Path, metavar="FILE", help="(default: the Pod's own ServiceAccount)")
     given = parser.parse_args(arguments)
     try:
         crds = read(given.folder) if given.folder else list(definitions().values())
-        return 0 if asyncio.run(_run(crds, given.kubeconfig)) else 1
+        return asyncio.run(_run(crds, given.kubeconfig))
     except (Unusable, ConfigurationError) as error:
         sys.stderr.write(f"install_crds: {error}\n")
         return 2

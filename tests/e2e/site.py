@@ -113,8 +113,8 @@ class Site:
     def _has(self, name: str) -> bool:
         return bool(self.plane.kubectl("get", "node", name, "--ignore-not-found", "-o", "name"))
 
-    def helm(self, *arguments: str) -> str:
-        """Run helm; gives what it says, all of it."""
+    def helm(self, *arguments: str, code: int = 0) -> str:
+        """Run helm, which is to end with this exit code; gives what it says, all of it."""
         command: list[str | Path] = [
             self._tools["helm"],
             f"--kubeconfig={self.plane.kubeconfig}",
@@ -132,7 +132,7 @@ class Site:
             check=False,
             timeout=_HELM_SECONDS,
         )
-        assert done.returncode == 0, f"helm {' '.join(arguments)}:\n{done.stdout}\n{self.pods()}"
+        assert done.returncode == code, f"helm {' '.join(arguments)}:\n{done.stdout}\n{self.pods()}"
         return done.stdout
 
     def pods(self) -> str:

@@ -7,6 +7,7 @@ names of all of them and runs nothing, and the test plays what the driver's woul
 
 import json
 import platform
+import shlex
 import shutil
 import subprocess
 import sys
@@ -65,6 +66,28 @@ COMPONENTS: Final = (
     f"{REGISTRY}/network-operator-init-container:{RELEASED}",
 )
 NEXT_BOOT: Final = "5c0a7f4e-1f2d-4c3b-9a68-7d1e2f3a4b5c"
+
+
+CRDS: Final = REPOSITORY / "deploy/crds"
+
+
+def test_install_over_a_crd_of_another_release(site: Site, tmp_path: Path) -> None:
+    """It ends within seconds, with the sentence of the hook's pod, and can be done again when that is followed."""
+    theirs = yaml.safe_load((CRDS / "mellanox.com_macvlannetworks.yaml").read_text())
+    fields = theirs["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
+    fields["renamed"] = fields.pop("metaPlugins")
+    site.plane.apply(theirs)
+
+    install = ("install", RELEASE, str(CHART), "--create-namespace", "--timeout=5m", *_values(tmp_path, VALUES))
+    said = site.helm(*install, code=1)
+
+    log.info("helm install:\n%s", said)
+    (sentence,) = (line for line in said.splitlines() if "refused: it is of another release" in line)
+    assert sentence.startswith("macvlannetworks.mellanox.com: ")
+    assert "PodFailurePolicy" in said
+    _, _, command = sentence.partition("with kubectl ")
+    site.plane.kubectl(*shlex.split(command.replace("deploy/crds", str(CRDS))))
+    site.helm("uninstall", RELEASE, "--wait")
 
 
 def test_install(site: Site, tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ def not_as_sent(crd: dict[str, Any]) -> None:
             OURS,
             "helm",
             field_renamed,
-            "macvlannetworks.mellanox.com: failed: it is of another release, it has v1alpha1: spec.ipamRenamed, which "
+            "macvlannetworks.mellanox.com: refused: it is of another release, it has v1alpha1: spec.ipamRenamed, which "
             "this version does not know, and no v1alpha1: spec.ipam: use a version that knows both, or give up what is "
             "stored in fields that this one does not know, with kubectl apply --server-side --force-conflicts -f "
             "deploy/crds/mellanox.com_macvlannetworks.yaml",
@@ -103,7 +103,7 @@ def not_as_sent(crd: dict[str, Any]) -> None:
             NAD,
             "helm",
             other_version,
-            "network-attachment-definitions.k8s.cni.cncf.io: failed: CustomResourceDefinition network-attachment-",
+            "network-attachment-definitions.k8s.cni.cncf.io: refused: CustomResourceDefinition network-attachment-",
             id="nad-that-cannot-be-used",
         ),
         pytest.param(NAD, OBJECTS_MANAGER, not_as_sent, None, id="nad-of-ours"),
