@@ -39,7 +39,7 @@ class Helm:
         given = ["--values=-"] if values is not None else []
         done = subprocess.run(
             [self._program, *arguments, *given],
-            input=json.dumps(values), capture_output=True, text=True, check=False, env=self.environment, timeout=180,
+            input=json.dumps(values), capture_output=True, text=True, check=False, env=self.environment, timeout=300,
         )  # fmt: skip
         if done.returncode:
             raise HelmFailed(f"{done.stderr}{done.stdout}")

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from tests.chart.conftest import at_rest
 from tests.chart.helm import CHART, NAMESPACE, Helm
+from tests.chart.test_install import WAIT
 from tests.controlplane.cluster import ControlPlane
 from tests.controlplane.nodes import fake_node
 from tests.integration.system.waiting import eventually
@@ -31,11 +33,12 @@ def test_coordinators_are_apart_after_an_install_and_every_upgrade(
 ) -> None:
     plane.kubectl("delete", "nodes", "--all")
     plane.apply(*(fake_node(f"worker-{index}", labels=labels) for index, labels in enumerate(nodes, start=1)))
-    installer.run("install", "nicfleet", CHART, IN_NAMESPACE, "--wait", "--timeout=60s", values={"upgradeCRDs": False})
+    eventually(lambda: at_rest(plane))  # to a scheduler that knows one node only, there is no other
+    installer.run("install", "nicfleet", CHART, IN_NAMESPACE, *WAIT, values={"upgradeCRDs": False})
     seen = [places(plane, key)]
     for index in range(UPGRADES):
         values: dict[str, Any] = {"upgradeCRDs": False, "operator": {"podAnnotations": {"example.com/a": str(index)}}}
-        installer.run("upgrade", "nicfleet", CHART, IN_NAMESPACE, "--wait", "--timeout=60s", values=values)
+        installer.run("upgrade", "nicfleet", CHART, IN_NAMESPACE, *WAIT, values=values)
         assert eventually(lambda: len(places(plane, key)) == 2), "those of before are gone"
         seen.append(places(plane, key))
     installer.run("uninstall", "nicfleet", IN_NAMESPACE, "--wait")

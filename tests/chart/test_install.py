@@ -33,7 +33,7 @@ from tests.integration.system.waiting import eventually
 from tests.rbac.documented import CHECK
 from tests.rbac.used import events_of, refused
 
-WAIT = ("--wait", "--timeout=60s")
+WAIT = ("--wait", "--timeout=150s")
 ACCOUNT = "nicfleet-coordinator"
 FOREIGN = (
     ("certificates", "Certificate", "cert-manager.io", "v1"),
@@ -69,9 +69,7 @@ def foreign_crd(plural: str, kind: str, group: str, version: str) -> dict[str, A
 @pytest.fixture(scope="module")
 def served(plane: ControlPlane) -> ControlPlane:
     """With the kinds of the other products, without what is behind them."""
-    plane.apply(*(foreign_crd(*each) for each in FOREIGN))
-    for plural, _, group, _ in FOREIGN:
-        plane.kubectl("wait", "--for=condition=Established", f"crd/{plural}.{group}", "--timeout=30s")
+    plane.serve(*(foreign_crd(*each) for each in FOREIGN))
     return plane
 
 

@@ -39,7 +39,7 @@ def make(target: str, plane: ControlPlane | None = None, **variables: str) -> st
     words = [f"{name}={value}" for name, value in (given | variables).items()]
     environment = {**os.environ, "KUBECONFIG": str(plane.kubeconfig if plane else os.devnull)}
     done = subprocess.run(
-        ["make", "--silent", target, *words], cwd=ROOT, env=environment, check=True, timeout=120, text=True,
+        ["make", "--silent", target, *words], cwd=ROOT, env=environment, check=True, timeout=300, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
     return done.stdout

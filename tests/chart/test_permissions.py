@@ -45,6 +45,7 @@ def test_the_hook_uses_every_right_that_it_has_and_no_other(helm: Helm, plane: C
         assert {line.partition(": ")[2] for line in said.splitlines()} == {done}
 
     rights = granted(objects, (NAMESPACE, HOOK))
+    plane.kubectl("get", "namespace", "default")  # logged after all that has ended by now
     events = events_of(plane.audit(), f"system:serviceaccount:{NAMESPACE}:{HOOK}")
     assert differences(rights, used(events, rights), exceptions_of(TABLE)) == Differences()
     assert refused(events) == []
