@@ -32,7 +32,9 @@ class Helm:
     def environment(self) -> dict[str, str]:
         """That it runs in."""
         folders = {f"HELM_{name}_HOME": str(self._home / name.lower()) for name in ("CACHE", "CONFIG", "DATA")}
-        return {**os.environ, **folders, "KUBECONFIG": str(self._kubeconfig or os.devnull)}
+        # The default is ~/.kube, by port: an earlier cluster may have left its own answers there.
+        kube = {"KUBECONFIG": str(self._kubeconfig or os.devnull), "KUBECACHEDIR": str(self._home / "kube")}
+        return {**os.environ, **folders, **kube}
 
     def run(self, *arguments: str | Path, values: Values | None = None) -> str:
         """Standard output. `values` are the contents of a values file. Raises HelmFailed."""

@@ -37,7 +37,7 @@ def make(target: str, plane: ControlPlane | None = None, **variables: str) -> st
     """What a target says on both outputs. Raises CalledProcessError."""
     given = {"KUBECTL": str(plane.kubectl_path)} if plane else {}
     words = [f"{name}={value}" for name, value in (given | variables).items()]
-    environment = {**os.environ, "KUBECONFIG": str(plane.kubeconfig if plane else os.devnull)}
+    environment = {**os.environ, **(plane.environment if plane else {"KUBECONFIG": os.devnull})}
     done = subprocess.run(
         ["make", "--silent", target, *words], cwd=ROOT, env=environment, check=True, timeout=300, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

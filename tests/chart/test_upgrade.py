@@ -258,6 +258,4 @@ def run_of_page(word: str, plane: ControlPlane) -> None:
     """Run the page's block that has this in it, as a person pastes it."""
     (block,) = (each for each in PAGE.split("\n\n") if each.startswith("    ") and word in each)
     path = f"{plane.kubectl_path.parent}:{os.environ['PATH']}"
-    subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", block], check=True, env={"PATH": path, "KUBECONFIG": str(plane.kubeconfig)}
-    )
+    subprocess.run(["bash", "-euo", "pipefail", "-c", block], check=True, env={"PATH": path, **plane.environment})

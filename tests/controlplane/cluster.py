@@ -94,6 +94,16 @@ class ControlPlane:
         return self._site.kubeconfig(ADMIN)
 
     @property
+    def environment(self) -> dict[str, str]:
+        """What makes kubectl and helm those of an administrator, whoever runs them."""
+        return {"KUBECONFIG": str(self.kubeconfig), "KUBECACHEDIR": str(self._cache)}
+
+    @property
+    def _cache(self) -> Path:
+        """The default is ~/.kube, by port: an earlier cluster may have left its own answers there."""
+        return self._site.folder / "kubectl-cache"
+
+    @property
     def kubectl_path(self) -> Path:
         """The kubectl of this control plane's version."""
         return self._kubectl
@@ -110,8 +120,7 @@ class ControlPlane:
 
     def kubectl(self, *arguments: str, input: str | None = None, check: bool = True) -> str:  # noqa: A002  subprocess's name
         """Run kubectl as administrator and return its output; its error sentences too, without `check`."""
-        # Its default cache is ~/.kube, by port: an earlier cluster may have left its own answers there.
-        cache = f"--cache-dir={self._site.folder / 'kubectl-cache'}"
+        cache = f"--cache-dir={self._cache}"
         command: list[str | Path] = [self._kubectl, f"--kubeconfig={self.kubeconfig}", cache, *arguments]
         try:
             done = subprocess.run(

@@ -25,7 +25,7 @@ class HowTo:
         (folder / "deploy").symlink_to(ROOT / "deploy")
         (folder / "templates").symlink_to(ROOT / "templates")
         for name, command in {
-            "kubectl": f"{plane.kubectl_path} --cache-dir={folder / 'cache'}",
+            "kubectl": str(plane.kubectl_path),
             "helm": str(helm),
             "nicfleet": f"env PYTHONPATH={ROOT} {sys.executable} -m cli",
         }.items():
@@ -34,7 +34,7 @@ class HowTo:
             program.chmod(0o755)
         homes = {f"HELM_{name}_HOME": str(folder / "helm" / name.lower()) for name in ("CACHE", "CONFIG", "DATA")}
         path = f"{folder / 'bin'}:{os.environ['PATH']}"
-        self.environment = {**os.environ, **homes, "PATH": path, "KUBECONFIG": str(plane.kubeconfig)}
+        self.environment = {**os.environ, **homes, "PATH": path, **plane.environment}
 
     def commands(self, heading: str) -> Iterator[str]:
         """The commands below a heading, up to the next one."""

@@ -89,6 +89,8 @@ def account(plane: ControlPlane, name: str, *resources: str, verbs: str = "get,l
     )
     plane.kubectl("create", "clusterrole", name, *asked)
     plane.kubectl("create", "clusterrolebinding", name, f"--clusterrole={name}", f"--serviceaccount=default:{name}")
+    may = ("auth", "can-i", "get", "nodes", f"--as=system:serviceaccount:default:{name}")
+    eventually(lambda: plane.kubectl(*may, check=False).startswith("yes"))  # the authorizer has heard of it
     yield plane.service_account_kubeconfig("default", name)
     plane.kubectl("delete", "clusterrolebinding,clusterrole", name)
     plane.kubectl("delete", "serviceaccount", name, "--namespace=default")

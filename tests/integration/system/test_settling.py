@@ -53,9 +53,9 @@ def test_a_reported_nic_counts_before_its_label_is_written(behind: Behind) -> No
 def _kubectl_wait(product: Product) -> Iterator["subprocess.Popen[bytes]"]:
     """`kubectl wait` beside the test."""
     kubectl = str(product.plane.kubectl_path)
-    command = [kubectl, f"--kubeconfig={product.plane.kubeconfig}", "wait", "--timeout=150s"]
+    command = [kubectl, "wait", "--timeout=150s"]
     command += ["--for=condition=Ready", f"nicclusterpolicy/{names.POLICY_NAME}"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as waiting:
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=product.plane.environment) as waiting:
         try:
             yield waiting
         finally:
