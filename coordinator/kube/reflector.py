@@ -83,6 +83,7 @@ class Reflector(Generic[T]):
         self._backoff = Backoff(random, ceiling=30.0)
         self._entries: dict[str, Entry[T]] = {}
         self._written: set[str] = set()  # keys learned from our own writes since the current list began
+        self._gone: set[str] = set()  # uids of what was forgotten since then: the watch may be behind that
         self._position: int | None = None
         self._sends_initial_events = True
 
@@ -115,6 +116,7 @@ class Reflector(Generic[T]):
         meta, value = meta_of(raw), self._decode(raw)
         new = Entry(meta.uid, meta.version, value)
         if newer(new, self._entries.get(meta.key), self._position):
+            self._gone.discard(meta.uid)
             self._written.add(meta.key)
             self._store(meta.key, new)
         return value
@@ -123,6 +125,7 @@ class Reflector(Generic[T]):
         """Drop an object that the API server has confirmed to be gone."""
         entry = self._entries.get(key)
         if entry is not None and entry.uid == uid:
+            self._gone.add(uid)
             self._drop(key)
 
     async def run(self) -> None:
@@ -184,7 +187,7 @@ class Reflector(Generic[T]):
 
     async def _list(self) -> None:
         """The paged list; complete or it raises."""
-        self._written.clear()
+        self._begin_list()
         found: _Listing[T] = {}
         async for page in self._kube.pages(self.source):
             for raw in page.items or ():
@@ -192,6 +195,11 @@ class Reflector(Generic[T]):
                 found[meta.key] = self._entry(meta, raw)
             if page.last:
                 self._replace(found, page.version)
+
+    def _begin_list(self) -> None:
+        """What was written or went before is in it, or missing."""
+        self._written.clear()
+        self._gone.clear()
 
     def _listed(self, raw: msgspec.Raw) -> Meta:
         """Raises Unreachable for an item that is not readable: the list then proves nobody's absence."""
@@ -204,7 +212,7 @@ class Reflector(Generic[T]):
         listing: _Listing[T] | None = None
         if self._position is None:
             listing = {}
-            self._written.clear()
+            self._begin_list()
         silence, tick = 0.0, min(STALL_SECONDS, self._quiet_seconds / 2)
         seconds = self._random.randint(*WATCH_SECONDS)
         since = None if self._position is None else str(self._position)
@@ -247,9 +255,10 @@ class Reflector(Generic[T]):
         key, version = event.meta.key, event.meta.version
         entry = self._entries.get(key)
         if event.type is WatchType.DELETED:
+            self._gone.discard(event.meta.uid)
             if entry is not None and entry.version <= version:
                 self._drop(key)
-        elif event.type is not WatchType.BOOKMARK:
+        elif event.type is not WatchType.BOOKMARK and event.meta.uid not in self._gone:
             new = self._entry(event.meta, event.raw)
             if new is not None and newer(new, entry, None):  # our own writes are known from their answers
                 self._store(key, new)
@@ -262,7 +271,9 @@ class Reflector(Generic[T]):
                 self._drop(key)
         for key, new in found.items():
             known = self._entries.get(key)
-            if new is not None and (newer(new, known, None) if key in self._written else differs(new, known)):
+            if new is None or new.uid in self._gone:
+                continue
+            if newer(new, known, None) if key in self._written else differs(new, known):
                 self._store(key, new)
         self._position = version
         self._in_step()

@@ -4,6 +4,7 @@ import asyncio
 import json
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -13,7 +14,7 @@ import pytest
 from aiohttp import web
 
 from coordinator.kube.client import Kube, Source
-from coordinator.kube.errors import Gone, Unreachable
+from coordinator.kube.errors import Gone, TooManyRequests, Unreachable
 from coordinator.kube.objects import NIC_CLUSTER_POLICY, RESOURCES, Ref
 from coordinator.kube.reflector import QUIET_SECONDS, Reflector
 from coordinator.kube.session import Session
@@ -38,11 +39,12 @@ class Seen:
 
     def __init__(self, kube: Kube, quiet_seconds: float = QUIET_SECONDS) -> None:
         self.gone: list[str] = []
+        self.told: list[str] = []
+        """Those that it said were there, or had changed."""
         self.reflector = Reflector(kube, SOURCE, decode, self._note, Random(1), quiet_seconds)
 
     def _note(self, key: str, old: LiveObject | None, new: LiveObject | None) -> None:
-        if new is None:
-            self.gone.append(key.removeprefix(f"{NAMESPACE}/"))
+        (self.gone if new is None else self.told).append(key.removeprefix(f"{NAMESPACE}/"))
 
     @property
     def names(self) -> set[str]:
@@ -126,7 +128,7 @@ async def test_a_list_that_fails_deletes_nothing(
 
     faulty.answer = lambda request: None
     faulty.line = lambda line: line
-    await eventually(lambda: seen.gone == ["a"], seconds=20)
+    await eventually(lambda: seen.gone == ["a"])
 
 
 async def test_a_list_that_breaks_off_deletes_nothing(
@@ -142,7 +144,7 @@ async def test_a_list_that_breaks_off_deletes_nothing(
 
     faulty.limit, faulty.line = None, lambda line: line
     delete(installed, "b")
-    await eventually(lambda: seen.gone == ["b"], seconds=20)
+    await eventually(lambda: seen.gone == ["b"])
     assert seen.reflector.failing_since is None
 
 
@@ -159,7 +161,7 @@ async def test_a_deletion_and_a_new_object_missed_by_the_watch_are_told_apart_by
 
     faulty.line = lambda line: line
     expire(faulty)
-    await eventually(lambda: seen.gone == ["a"], seconds=20)
+    await eventually(lambda: seen.gone == ["a"])
     assert seen.names == set(NAMES) - {"a"}
     assert uids(seen)["b"] != before["b"]
 
@@ -172,10 +174,19 @@ async def test_a_position_that_a_restarted_server_no_longer_has_is_gone_and_list
     installed.restart_apiserver()  # its watch cache begins anew
 
     with pytest.raises(Gone, match="too old resource version"):
-        async for _ in kube.watch(SOURCE, position, timeout_seconds=5, tick=5):
-            pass
-    await eventually(lambda: seen.gone == ["a"], seconds=20)
+        async with asyncio.timeout(60):
+            await watched_in_vain(kube, position)
+    await eventually(lambda: seen.gone == ["a"])
     assert seen.names == set(NAMES) - {"a"}
+
+
+async def watched_in_vain(kube: Kube, position: str) -> None:
+    """Again while the server only begins: it fills its caches after it has said that it is ready."""
+    while True:
+        with suppress(TooManyRequests, Unreachable):
+            async for _ in kube.watch(SOURCE, position, timeout_seconds=5, tick=5):
+                pass
+        await asyncio.sleep(0.1)
 
 
 def with_older_data(request: web.Request) -> dict[str, str]:
@@ -199,7 +210,7 @@ async def test_a_server_that_comes_back_with_older_data_is_noticed(
     faulty.cut()
     delete(installed, "c")
 
-    await eventually(lambda: seen.gone == ["c"], seconds=20)
+    await eventually(lambda: seen.gone == ["c"])
     assert seen.reflector[f"{NAMESPACE}/a"].labels == lost.labels
 
 
@@ -212,7 +223,7 @@ async def test_a_watch_that_falls_silent_is_not_trusted(installed: ControlPlane,
         faulty.query = with_older_data
         delete(installed, "c")
 
-        await eventually(lambda: seen.gone == ["c"], seconds=20)
+        await eventually(lambda: seen.gone == ["c"])
 
 
 async def test_our_own_write_is_known_before_the_watch_tells_of_it(
@@ -241,6 +252,36 @@ async def test_the_answer_to_a_write_that_comes_after_the_deletion_revives_nothi
     seen.reflector.learn(answer)
 
     assert seen.names == set(NAMES) - {"a"}
+
+
+async def test_what_the_watch_tells_late_of_a_deleted_object_revives_nothing(
+    installed: ControlPlane, proxy: tuple[Proxy, Kube], seen: Seen
+) -> None:
+    """Neither a change of before its deletion, nor a list that had begun by then."""
+    faulty, kube = proxy
+    late: list[bytes] = []
+    faulty.line = late.append
+    for name in ("a", "b"):
+        delete_at = seen.reflector[f"{NAMESPACE}/{name}"]
+        installed.kubectl("label", "configmap", name, "changed=yes", f"--namespace={NAMESPACE}")
+        await kube.delete(delete_at.ref, delete_at.uid, "Background")
+        seen.reflector.forget(f"{NAMESPACE}/{name}", delete_at.uid)
+    installed.apply(labelled("b"))
+    await eventually(lambda: any(b'"ADDED"' in line for line in late))  # the last of them
+
+    def all_at_last(line: bytes) -> bytes:
+        lines = b"".join((*late, line))
+        late.clear()
+        return lines
+
+    before = len(seen.told)
+    faulty.line = all_at_last
+    installed.apply(labelled("f"))
+    await eventually(lambda: "f" in seen.names)
+
+    assert seen.told[before:] == ["b", "f"]
+    assert seen.gone == ["a", "b"]
+    assert uids(seen)["b"] != delete_at.uid
 
 
 OPTIONAL = replace(SOURCE, resource=replace(SOURCE.resource, optional=True))
