@@ -23,3 +23,12 @@ async def eventually(holds: Callable[[], object], seconds: float = 60.0) -> None
     async with asyncio.timeout(seconds):
         while not holds():  # noqa: ASYNC110  what it looks at has no event to wait for
             await asyncio.sleep(0.02)
+
+
+async def connections_ended() -> None:
+    """Wait until no connection of this loop is left, also of the closed ones whose TLS waits for a farewell.
+
+    One that is there when the loop is closed is a ResourceWarning, which fails whatever test comes to it.
+    """
+    loop: Any = asyncio.get_running_loop()  # it knows them, and tells nobody
+    await eventually(lambda: all(transport._sock is None for transport in list(loop._transports.values())))

@@ -13,7 +13,7 @@ from coordinator.objects.apply import Applier
 from coordinator.objects.index import ObjectIndex
 from nicfleet import names
 from tests.controlplane.cluster import ControlPlane
-from tests.integration.coordinator.background import eventually, running
+from tests.integration.coordinator.background import connections_ended, eventually, running
 from tests.integration.system import waiting
 
 DEPLOY = Path(__file__).parents[3] / "deploy"
@@ -32,6 +32,13 @@ def installed(cluster: ControlPlane) -> Iterator[ControlPlane]:
 @pytest.fixture(scope="package")
 def kubeconfig(installed: ControlPlane) -> Path:
     return installed.service_account_kubeconfig(names.DEFAULT_NAMESPACE, "nicfleet-coordinator")
+
+
+@pytest.fixture(autouse=True)
+async def _no_connection_is_left() -> AsyncIterator[None]:
+    """The first of a test's fixtures, and so the last to end."""
+    yield
+    await connections_ended()
 
 
 @pytest.fixture(scope="module")

@@ -28,6 +28,7 @@ from coordinator.kube.reflector import Reflector
 from tests.controlplane.cluster import ControlPlane
 from tests.controlplane.errors import ControlPlaneError
 from tests.controlplane.nodes import fake_node
+from tests.integration.coordinator.background import connections_ended
 from tests.integration.coordinator.certificates import write_certificate
 from tests.integration.coordinator.conftest import DEPLOY
 from tests.integration.system.waiting import eventually
@@ -60,7 +61,7 @@ class Running:
 
     def __enter__(self) -> "Running":
         self._thread.start()
-        assert self._started.wait(30)
+        assert self._started.wait(60)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -94,7 +95,7 @@ class Running:
         await asyncio.gather(*work, return_exceptions=True)
         await webhook.stop()
         await kube.close()
-        await asyncio.sleep(0.5)  # what is left of TLS connections is the API server's farewell
+        await connections_ended()
 
 
 @pytest.fixture(scope="module")
@@ -283,6 +284,7 @@ def node(installed: ControlPlane, webhook: Running) -> Iterator[str]:
     eventually(lambda: "admission-node" in webhook.nodes())
     yield "admission-node"
     installed.kubectl("delete", "node", "admission-node")
+    eventually(lambda: "admission-node" not in webhook.nodes())
 
 
 def stored(plane: ControlPlane, webhook: Running, kind: str, spec: Any, name: str) -> None:
@@ -376,8 +378,10 @@ def test_whoever_else_asks(
 def test_a_renewed_certificate_is_served_without_a_restart(
     api: ControlPlane, webhook: Running, certificates: Path
 ) -> None:
-    write_certificate(certificates, "renewed")
+    renewed = write_certificate(certificates, "renewed")
     configure(api, webhook.port, certificates)
+    # What the API server asks before both know of it says nothing.
+    eventually(lambda: ssl.get_server_certificate(("127.0.0.1", webhook.port)).split() == renewed.decode().split())
     eventually(lambda: NO_DRIVER_VERSION in dry_run(api, "NicNodePolicy", {"ofedDriver": WRONG_DRIVER}))
     assert not allows_wrong_driver(webhook.port, certificates)
 
