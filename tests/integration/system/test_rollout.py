@@ -51,6 +51,8 @@ def ready(product: Product, agents: dict[str, Agent]) -> None:
     product.apply(**example())
     product.wait_ready()
     eventually(lambda: product.api.condition("Verified")["status"] == "True")
+    for node in agents:  # what a status says may be ahead of the labels
+        eventually(lambda: product.api.labels(node)[names.WAIT_LABEL] == "false")  # noqa: B023 — awaited at once
     product.audit.mark()
 
 
