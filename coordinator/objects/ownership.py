@@ -39,6 +39,12 @@ TOLERATED: Final = frozenset({"f:caBundle", "f:ca-bundle.crt", "f:kubectl.kubern
 """Fields that others rightly set inside ours: a certificate injector's, the certificates that OpenShift trusts, and
 `kubectl rollout restart`'s."""
 
+_LEFT_TO_OTHERS: Final[Mapping[str, frozenset[str]]] = {
+    "ServiceAccount": frozenset({"f:secrets", "f:imagePullSecrets"}),
+}
+"""By kind, fields that are whoever's sets them: OpenShift adds pull secrets to every account, again when they are taken
+away, and people add theirs. No account of ours has any."""
+
 UPSTREAMS_MANAGER: Final = "manager"
 """The field manager of upstream's operator: the name of its program in every release that sets the state label. It
 names no other, so the API server takes that. Other operators' programs are called the same and set no such label."""
@@ -105,7 +111,8 @@ def folded(managed: Sequence[ManagedEntry], ours: str, desired: Mapping[str, Any
     """managedFields in which the content that foreign managers own belongs to us.
 
     An apply of ours then removes what it does not contain: with force alone, a field that another manager owns too
-    would stay. What is tolerated stays theirs, and so do labels and annotations but of the operator before us.
+    would stay. What is tolerated stays theirs, and so do labels and annotations but of the operator before us, and
+    pull secrets of an account, its own too.
     """
     kept, taken = [], []
     for entry in managed:
@@ -188,11 +195,13 @@ def _foreign_content(entry: ManagedEntry, ours: str, desired: Mapping[str, Any])
     """The content that an entry of somebody else owns; empty for ours and for Kubernetes' own."""
     if entry.manager == ours or entry.manager in SYSTEM_MANAGERS or entry.subresource == "status":
         return {}
-    if entry.manager == UPSTREAMS_MANAGER and intersected(entry.fields_v1, _STATE_LABEL):
-        return _without_tolerated({key: branch for key, branch in entry.fields_v1.items() if key != "f:status"})
-    content = {key: branch for key, branch in entry.fields_v1.items() if key not in _NOT_CONTENT}
+    theirs = _LEFT_TO_OTHERS.get(desired["kind"], frozenset())
+    fields = {key: branch for key, branch in entry.fields_v1.items() if key not in theirs}
+    if entry.manager == UPSTREAMS_MANAGER and intersected(fields, _STATE_LABEL):
+        return _without_tolerated({key: branch for key, branch in fields.items() if key != "f:status"})
+    content = {key: branch for key, branch in fields.items() if key not in _NOT_CONTENT}
     if "ownerReferences" not in desired["metadata"]:
-        content |= intersected(entry.fields_v1, _OWNER_REFERENCES)
+        content |= intersected(fields, _OWNER_REFERENCES)
     return _without_tolerated(content)
 
 

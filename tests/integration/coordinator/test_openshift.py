@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from random import Random
 from typing import Any
 
@@ -21,7 +21,7 @@ from coordinator.states.cluster import Cluster, NodePool, OpenShift
 from nicfleet import names
 from tests.controlplane.cluster import ControlPlane
 from tests.integration.coordinator.background import eventually, running
-from tests.integration.coordinator.objects import NAMESPACE, in_step
+from tests.integration.coordinator.objects import NAMESPACE, in_step, marked
 from tests.integration.coordinator.test_apply import TEMPLATES
 
 STATE = "state-OFED"
@@ -185,6 +185,72 @@ async def test_all_of_the_driver_is_stored_as_sent_and_certificates_written_into
     changed = [obj | {"metadata": obj["metadata"] | {"annotations": {names.HASH_ANNOTATION: "x"}}} for obj in objects]
     assert {outcome.action for outcome in await applier.apply(changed)} == {Action.UPDATED}
     assert installed.get("configmap", TRUSTED_CA.name, f"--namespace={NAMESPACE}")["data"] == {"ca-bundle.crt": "PEM"}
+
+
+ACCOUNT = Ref("ServiceAccount", NAMESPACE, "account")
+ADDED = {"secrets": [{"name": "account-dockercfg-x"}], "imagePullSecrets": [{"name": "account-dockercfg-x"}]}
+
+
+def account() -> Obj:
+    return {"apiVersion": "v1", "kind": ACCOUNT.kind, "metadata": {"name": ACCOUNT.name, "namespace": NAMESPACE}}
+
+
+def by_openshift(cluster: ControlPlane) -> None:
+    """What its image registry's controller applies to every account."""
+    manager = "--field-manager=openshift.io/image-registry-pull-secrets_service-account-controller"
+    mark = {"annotations": {"openshift.io/internal-registry-pull-secret-ref": "account-dockercfg-x"}}
+    theirs = account() | ADDED | {"metadata": account()["metadata"] | mark}
+    cluster.kubectl("apply", "--server-side", manager, "--filename=-", input=json.dumps(theirs))
+
+
+def by_a_person(cluster: ControlPlane) -> None:
+    patched(cluster, ADDED)
+
+
+def patched(cluster: ControlPlane, fields: Obj) -> None:
+    where = ("serviceaccount", ACCOUNT.name, f"--namespace={NAMESPACE}")
+    cluster.kubectl("patch", *where, f"--patch={json.dumps(fields)}")
+
+
+def pull_secrets(cluster: ControlPlane) -> Obj:
+    found: Obj = cluster.get("serviceaccount", ACCOUNT.name, f"--namespace={NAMESPACE}")
+    return {key: found[key] for key in ADDED if key in found}
+
+
+@pytest.mark.usefixtures("removed")
+@pytest.mark.parametrize("add", [by_openshift, by_a_person])
+async def test_pull_secrets_that_others_add_to_an_account_are_no_drift_and_outlast_our_writes(
+    installed: ControlPlane, applier: Applier, index: ObjectIndex, policy: Obj, add: Callable[[ControlPlane], None]
+) -> None:
+    await applier.apply([marked(account(), policy)])
+    add(installed)
+    await in_step(installed, index, ACCOUNT)
+    assert [outcome.action for outcome in await applier.apply([marked(account(), policy)])] == [Action.UNCHANGED]
+
+    changed = account() | {"automountServiceAccountToken": False}
+    assert [outcome.action for outcome in await applier.apply([marked(changed, policy)])] == [Action.UPDATED]
+    assert pull_secrets(installed) == ADDED
+
+    patched(installed, {"automountServiceAccountToken": True})
+    await in_step(installed, index, ACCOUNT)
+    assert [outcome.action for outcome in await applier.apply([marked(changed, policy)])] == [Action.REPAIRED]
+    assert pull_secrets(installed) == ADDED
+
+
+@pytest.mark.usefixtures("removed")
+async def test_upstreams_account_is_taken_over_with_its_pull_secrets(
+    installed: ControlPlane, applier: Applier, index: ObjectIndex, policy: Obj
+) -> None:
+    theirs = marked(account() | ADDED | {"automountServiceAccountToken": True}, policy)
+    theirs["metadata"]["annotations"] = {"nvidia.network-operator.revision": "42"}
+    installed.kubectl("create", "--field-manager=manager", "--filename=-", input=json.dumps(theirs))
+    await in_step(installed, index, ACCOUNT)
+
+    assert [outcome.action for outcome in await applier.apply([marked(account(), policy)])] == [Action.UPDATED]
+    assert [outcome.action for outcome in await applier.apply([marked(account(), policy)])] == [Action.UNCHANGED]
+    found = installed.get("serviceaccount", ACCOUNT.name, f"--namespace={NAMESPACE}")
+    assert "automountServiceAccountToken" not in found
+    assert pull_secrets(installed) == ADDED
 
 
 @pytest.mark.usefixtures("removed")

@@ -77,3 +77,12 @@ def test_golden(path: Path, request: pytest.FixtureRequest) -> None:
 
 def test_every_state_has_a_case() -> None:
     assert {path.parent.name for path in CASES} == {state.name for state in STATES}
+
+
+def test_no_account_has_pull_secrets() -> None:
+    """An account's list of them is one value with one owner, and others have theirs there: ours stand in the pods."""
+    texts = [path.with_name(path.name.replace(".input.", ".output.")).read_text() for path in CASES]
+    objects = [obj for text in texts if text.startswith("---") for obj in yaml.safe_load_all(text)]
+    accounts = [obj for obj in objects if obj["kind"] == "ServiceAccount"]
+    assert accounts
+    assert [obj["metadata"]["name"] for obj in accounts if obj.keys() & {"secrets", "imagePullSecrets"}] == []

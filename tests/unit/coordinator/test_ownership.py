@@ -142,6 +142,35 @@ def test_foreign_owners(entry: ManagedEntry, expected: tuple[str, ...]) -> None:
     assert foreign_owners([entry], OBJECTS_MANAGER, owned) == expected
 
 
+PULL_SECRETS: Fields = {"f:secrets": {".": {}, 'k:{"name":"pull"}': {}}, "f:imagePullSecrets": {}}
+
+
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        pytest.param(
+            ManagedEntry("openshift.io/image-registry-pull-secrets_service-account-controller", "Apply", "v1"),
+            id="openshift",
+        ),
+        pytest.param(ManagedEntry("kubectl-patch", "Update", "v1"), id="a-person"),
+        pytest.param(ManagedEntry("manager", "Update", "v1"), id="the-operator-before-us"),
+    ],
+)
+def test_pull_secrets_of_an_account_stay_with_who_added_them(theirs: ManagedEntry) -> None:
+    """OpenShift gives them to every account, and again when somebody takes them away."""
+    of_upstream: Fields = {"f:metadata": {"f:labels": {f"f:{STATE_LABEL}": {}}}} if theirs.manager == "manager" else {}
+    theirs = msgspec.structs.replace(theirs, fields_v1={**of_upstream, **PULL_SECRETS, "f:automount": {}})
+    account = desired(kind="ServiceAccount")
+    account["metadata"]["ownerReferences"] = [{"uid": "u"}]
+
+    entries = {entry.manager: entry.fields_v1 for entry in folded([theirs], OBJECTS_MANAGER, account)}
+
+    assert entries == {theirs.manager: PULL_SECRETS, OBJECTS_MANAGER: {**of_upstream, "f:automount": {}}}
+    only = msgspec.structs.replace(theirs, fields_v1=PULL_SECRETS)
+    assert foreign_owners([only], OBJECTS_MANAGER, account) == ()
+    assert foreign_owners([only], OBJECTS_MANAGER, account | {"kind": "Thing"}) == (theirs.manager,)
+
+
 def test_an_owner_of_what_nobody_may_own_is_foreign_and_folded() -> None:
     """Upstream's operator makes its policy the owner of CRDs; deleting the policy would delete everybody's pools."""
     owners: Fields = {"f:metadata": {"f:ownerReferences": {".": {}, 'k:{"uid":"u"}': {}}}}
