@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -18,9 +18,11 @@ from coordinator.networks.kinds import read
 from coordinator.objects.apply import Applier
 from coordinator.objects.outcome import Action
 from tests.controlplane.cluster import ControlPlane
+from tests.controlplane.errors import ControlPlaneError
 from tests.integration.coordinator.background import eventually
 from tests.integration.coordinator.conftest import DEPLOY
 from tests.integration.coordinator.network_loop import Loop, at_work
+from tests.integration.system import waiting
 from tests.integration.system.audit import Audit, Write
 from tests.unit.coordinator.inventories import connectx6dx, inventory, port
 
@@ -88,11 +90,15 @@ def status(plane: ControlPlane, kind: str = "macvlannetwork", name: str = "net")
     return found
 
 
-async def until(look: Callable[[], object], seconds: float = 20.0) -> None:
-    """Ask the API server until it holds; the coordinator works meanwhile."""
-    deadline = time.monotonic() + seconds
-    while not await asyncio.to_thread(look):
-        assert time.monotonic() < deadline, f"still not so after {seconds:g} s"
+async def until(look: Callable[[], object]) -> None:
+    """Ask the API server until it holds, and what is asked for is there; the coordinator works meanwhile."""
+
+    def holds() -> object:
+        with suppress(ControlPlaneError):
+            return look()
+        return None
+
+    await asyncio.to_thread(waiting.eventually, holds)
 
 
 async def becomes(plane: ControlPlane, state: str, kind: str = "macvlannetwork", name: str = "net") -> Obj:
@@ -232,8 +238,8 @@ async def test_a_network_moves_new_first_and_keeps_its_users_annotations(plane: 
     assert after[LAST] == "net-b"
     assert after["example.com/mine"] == "yes"
     assert after.keys() == before.keys() >= {"kubectl.kubernetes.io/last-applied-configuration"}
-    written = [write for write in audit.writes() if write.resource == NADS]
-    assert written == [Write("patch", NADS, "net"), Write("delete", NADS, "net")]
+    expected = [Write("patch", NADS, "net"), Write("delete", NADS, "net")]
+    await until(lambda: [write for write in audit.writes() if write.resource == NADS] == expected)
 
 
 async def test_without_a_namespace_the_annotation_names_the_one_in_use(plane: ControlPlane, loop: Loop) -> None:
@@ -327,8 +333,8 @@ def pods(plane: ControlPlane) -> None:
 
 def eventually_there(plane: ControlPlane, namespace: str) -> None:
     """A Pod needs its namespace's ServiceAccount, which a controller makes."""
-    while "NotFound" in plane.kubectl("get", "serviceaccount", "default", f"--namespace={namespace}", check=False):
-        time.sleep(0.05)
+    account = ("get", "serviceaccount", "default", f"--namespace={namespace}")
+    waiting.eventually(lambda: "NotFound" not in plane.kubectl(*account, check=False))
 
 
 @pytest.mark.parametrize(
