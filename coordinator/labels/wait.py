@@ -87,11 +87,12 @@ def wait(request: DriverRequest | Unasked, node: WaitInputs) -> Wait:
         # Without a live agent, a NIC label that is missing proves nothing.
         return Wait.KEEP if node.driver is None else Wait.ABSENT
     if request is Unasked.NOBODY:
-        return _without_request(node.driver_pod)
+        # A pod that is ready was left behind by whoever asked for it, and serves on; one that goes unloads its driver.
+        return _by_driver_pod(node.driver_pod, ready=Wait.KEEP, without=Wait.FALSE)
     if node.driver is None:
-        return _by_driver_pod(node.driver_pod, without=Wait.KEEP)
+        return _by_driver_pod(node.driver_pod, ready=Wait.FALSE, without=Wait.KEEP)
     if not node.driver.judged:
-        return _by_driver_pod(node.driver_pod, without=Wait.TRUE)
+        return _by_driver_pod(node.driver_pod, ready=Wait.FALSE, without=Wait.TRUE)
     found = driver_evidence(request, node.driver)
     if found is not None and found.reason is Reason.DriverVersionDiffers and node.driver_pod in _MAY_SERVE:
         # The pod of the driver asked for earlier serves the node until somebody replaces it.
@@ -99,16 +100,9 @@ def wait(request: DriverRequest | Unasked, node: WaitInputs) -> Wait:
     return Wait.FALSE if found is None else Wait.TRUE
 
 
-def _without_request(pod: DriverPod) -> Wait:
-    """A driver pod that is still there is about to unload what it loaded."""
-    if pod is DriverPod.UNKNOWN:
-        return Wait.KEEP
-    return Wait.FALSE if pod is DriverPod.NONE else Wait.TRUE
-
-
-def _by_driver_pod(pod: DriverPod, without: Wait) -> Wait:
-    """Upstream's rule; `without` is for a node on which no driver pod is."""
-    rule = {DriverPod.READY: Wait.FALSE, DriverPod.NOT_READY: Wait.TRUE, DriverPod.NONE: without}
+def _by_driver_pod(pod: DriverPod, *, ready: Wait, without: Wait) -> Wait:
+    """What a driver pod alone says; `without` is for a node on which none is."""
+    rule = {DriverPod.READY: ready, DriverPod.NOT_READY: Wait.TRUE, DriverPod.NONE: without}
     return rule.get(pod, Wait.KEEP)
 
 

@@ -166,7 +166,7 @@ def test_a_policy_deleted_with_its_objects_first_fights_nobody(product: Product)
 
 
 def test_a_policy_deleted_without_its_objects_leaves_them_at_work(product: Product) -> None:
-    """With orphaning the driver runs on, and so does what waits for it."""
+    """With orphaning the driver runs on, and so does what waits for it; whoever leads, and knows of no policy."""
     before = {item["metadata"]["uid"] for item in product.api.items(f"{WORKLOADS}/daemonsets")}
     labels = product.api.labels("ib")
     product.audit.mark()
@@ -176,6 +176,14 @@ def test_a_policy_deleted_without_its_objects_leaves_them_at_work(product: Produ
     assert {item["metadata"]["uid"] for item in product.api.items(f"{WORKLOADS}/daemonsets")} == before
     assert product.audit.objects() == []
     assert product.api.labels("ib") == labels
+
+    product.coordinator.kill()
+    product.plane.kubectl("label", "node", "ib", f"{names.NIC_CONFIGURATION_WAIT_LABEL}-")
+    product.coordinator.start()
+    # It is back when the pods of both have been looked at, so in this very write the driver's label would move too.
+    eventually(lambda: product.api.labels("ib").get(names.NIC_CONFIGURATION_WAIT_LABEL) == "false")
+    assert product.api.labels("ib") == labels
+    assert product.audit.objects() == []
 
 
 def test_a_deleted_policy_takes_its_objects_along_and_leaves_labels_and_crds(product: Product) -> None:
