@@ -69,19 +69,18 @@ def driver_pods_outdated(view: StateView) -> Finding | None:
         live = workload.live
         if live is None or not live.on_delete or live.updated >= live.desired or not live.observed:
             continue
-        old = sorted(
-            (p for p in workload.pods if p.template_generation != live.template_generation), key=lambda p: p.node
-        )
+        old = [p for p in workload.pods if p.template_generation != live.template_generation and not p.deleting]
         if not old:
             continue
-        nodes = tuple(pod.node for pod in old)
-        pods = f"pod {old[0].name}" if len(old) == 1 else f"pods -l app={live.selector.get('app', '')}"
-        command = f"kubectl -n {live.namespace} delete {pods}"
+        # One pod and never a selector, which would delete those that are replaced already, and reload every node.
+        first = min(old, key=lambda pod: pod.node)
+        rest = f"; {len(old) - 1} more after it" if len(old) > 1 else ""
         return Finding.about(
             Reason.DriverPodsOutdated,
             f"{workload.title}: pods on {{nodes}} run the driver asked for earlier; replacing them reloads the driver "
-            f"there, so it is left to you: {command}",
-            nodes,
+            "there, so it is left to you, one node at a time: "
+            f"kubectl -n {live.namespace} delete pod {first.name} (on {first.node}{rest})",
+            (pod.node for pod in old),
         )
     return None
 

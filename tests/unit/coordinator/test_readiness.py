@@ -172,9 +172,28 @@ NOT_READY = [
         Level.NOT_READY,
         "DriverPodsOutdated",
         "DaemonSet mofed-ds: pods on b run the driver asked for earlier; replacing them reloads the driver there, so "
-        "it is left to you: kubectl -n nvidia-network-operator delete pod ds-b",
+        "it is left to you, one node at a time: kubectl -n nvidia-network-operator delete pod ds-b (on b)",
         ("b",),
-        id="driver pods wait to be replaced",
+        id="a driver pod waits to be replaced",
+    ),
+    pytest.param(
+        view(
+            *map(node, "abcde"),
+            workloads=(
+                workload(
+                    *"abcde",
+                    live={"updated": 1, "on_delete": True, "template_generation": "2", "selector": {"app": "mofed"}},
+                    pods=(pod("a", template_generation="2"), *map(pod, "dcb"), pod("e", deleting=True)),
+                ),
+            ),
+        ),
+        Level.NOT_READY,
+        "DriverPodsOutdated",
+        "DaemonSet mofed-ds: pods on b, c, d run the driver asked for earlier; replacing them reloads the driver "
+        "there, so it is left to you, one node at a time: kubectl -n nvidia-network-operator delete pod ds-b (on b; 2 "
+        "more after it)",
+        ("b", "c", "d"),
+        id="of many driver pods one is named, and none that is replaced",
     ),
     pytest.param(
         view(node("a"), workloads=(workload("a", just_applied=True),)),
