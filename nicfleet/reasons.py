@@ -4,7 +4,7 @@ The same reason stands in conditions, Events, logs and the command line, and `do
 means and what to do. A finding is data, not an exception.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
@@ -122,3 +122,19 @@ def name_nodes(nodes: Iterable[str]) -> str:
     if rest > 0:
         return f"{', '.join(shown)} and {rest} more"
     return ", ".join(shown)
+
+
+def first_of(sentences: Sequence[str], what: str) -> str:
+    """At most five sentences and a count of the rest, which are so many `what`: "a; b; and 7 more taints"."""
+    shown, rest = sentences[:MOST_NODES_NAMED], len(sentences) - MOST_NODES_NAMED
+    return "; ".join(shown) + (f"; and {rest} more {what}" if rest > 0 else "")
+
+
+def bounded(text: str, limit: int) -> str:
+    """A text of at most `limit` characters; a longer one ends after a word, and says that it is cut."""
+    if len(text) <= limit:
+        return text
+    end = f" … (cut at {limit} characters)"
+    room = limit - len(end)
+    word = text.rfind(" ", 0, room + 1)
+    return text[: word if word > 0 else room].rstrip() + end

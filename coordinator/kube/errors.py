@@ -21,6 +21,11 @@ from typing import Final
 
 import msgspec
 
+from nicfleet.reasons import bounded
+
+LONGEST_ANSWER: Final = 1024
+"""Characters of an API server's answer that are told: one for an object with many mistakes has them all, and values."""
+
 _VARYING: Final = re.compile(r"""[^\s"']*\d[^\s"']*""")
 
 
@@ -60,7 +65,8 @@ class KubeError(Exception):
         self.action = action
         self.target = target
         self.status = status
-        sentence = f"cannot {action} {target}: {status.message or status.reason or f'HTTP {status.code}'}"
+        answer = bounded(status.message, LONGEST_ANSWER) or status.reason or f"HTTP {status.code}"
+        sentence = f"cannot {action} {target}: {answer}"
         super().__init__(f"{sentence}; {self.fix}" if self.fix else sentence)
 
     @cached_property

@@ -6,8 +6,8 @@ from coordinator.kube.objects import Ref
 from coordinator.networks.kinds import NetworkKind
 from coordinator.objects.outcome import Action, Outcome
 from coordinator.verdicts.readiness import Level, Verdict
-from coordinator.verdicts.status import applied_state
-from nicfleet.reasons import Finding, Reason
+from coordinator.verdicts.status import LONGEST_MESSAGE, applied_state
+from nicfleet.reasons import Finding, Reason, bounded
 
 Status = dict[str, Any]
 
@@ -30,7 +30,7 @@ def network_status(kind: NetworkKind, verdict: Verdict, nad: Ref) -> Status:
     """The whole status. The NAD's path stands in it while the network is ready."""
     status: Status = {"state": str(verdict.level)}
     if verdict.message:
-        status["reason"] = verdict.message
+        status["reason"] = bounded(verdict.message, LONGEST_MESSAGE)
     if verdict.level is Level.READY:
         status[kind.link] = path_of(nad)
     if kind.applied_states:

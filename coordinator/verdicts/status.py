@@ -8,12 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from coordinator.verdicts.readiness import Level, Verdict, overall
-from nicfleet.reasons import Finding, Reason
+from nicfleet.reasons import Finding, Reason, bounded
 
 Status = dict[str, Any]
 
-_LONGEST_MESSAGE: Final = 32768
-"""maxLength of a condition's message."""
+LONGEST_MESSAGE: Final = 4096
+"""Characters of any message. A status has two for each of a dozen states and a few more, and is stored whole in one
+object that every reader of it gets: some 120 KB at most. The API itself would have 32,768 in a condition, and no bound
+elsewhere."""
 
 
 def policy_status(
@@ -53,7 +55,7 @@ def ignored_status(reason: str, generation: int, previous: Mapping[str, Any], no
     condition = _condition("Ready", "False", Reason.PolicyIgnored, reason)
     return {
         "state": str(Level.IGNORE),
-        "reason": reason,
+        "reason": bounded(reason, LONGEST_MESSAGE),
         "conditions": _dated([condition], generation, previous, now),
     }
 
@@ -63,7 +65,7 @@ def invalid_status(message: str, generation: int, previous: Mapping[str, Any], n
     condition = _condition("Ready", "False", Reason.InvalidSpec, message)
     return {
         "state": str(Level.ERROR),
-        "reason": message,
+        "reason": bounded(message, LONGEST_MESSAGE),
         "conditions": _dated([condition], generation, previous, now),
     }
 
@@ -93,7 +95,7 @@ def _essence(status: Mapping[str, Any]) -> object:
 def applied_state(verdict: Verdict) -> dict[str, str]:
     """The entry of `appliedStates`."""
     entry = {"name": verdict.name, "state": str(verdict.level)}
-    return entry | {"message": verdict.message} if verdict.message else entry
+    return entry | {"message": bounded(verdict.message, LONGEST_MESSAGE)} if verdict.message else entry
 
 
 def _state_condition(kind: str, verdict: Verdict) -> dict[str, Any]:
@@ -132,7 +134,7 @@ def _joined(verdicts: Iterable[Verdict]) -> str:
 
 
 def _condition(kind: str, status: str, reason: Reason, message: str) -> dict[str, Any]:
-    return {"type": kind, "status": status, "reason": str(reason), "message": message[:_LONGEST_MESSAGE]}
+    return {"type": kind, "status": status, "reason": str(reason), "message": bounded(message, LONGEST_MESSAGE)}
 
 
 def _dated(

@@ -8,7 +8,7 @@ from coordinator.nodes import Taint
 from coordinator.objects.scheduling import NOT_READY, UNREACHABLE, Placement
 from coordinator.verdicts.view import NodeView, StateView
 from nicfleet.names import NIC_LABEL
-from nicfleet.reasons import Finding, Reason, name_nodes
+from nicfleet.reasons import MOST_NODES_NAMED, Finding, Reason, first_of, name_nodes
 
 _OUT_OF_ORDER: Final = {UNREACHABLE: "the kubelet does not answer", NOT_READY: "the kubelet is not ready"}
 
@@ -78,13 +78,14 @@ def _away(view: StateView) -> Finding | None:
     sentences = [f"{name_nodes(names)}: {said}" for said, names in sorted(nodes.items())]
     return Finding(
         Reason.NodeNotReady,
-        "; ".join(sentences) + "; what runs there is not known: repair the node, delete it, or leave it out by a taint",
+        first_of(sentences, "causes")
+        + "; what runs there is not known: repair the node, delete it, or leave it out by a taint",
         tuple(sorted(set().union(*nodes.values()))),
     )
 
 
 def nodes_left_out(view: StateView) -> Finding | None:
-    """Nodes that a taint keeps out, all of one taint in one sentence."""
+    """Nodes that a taint keeps out, all of one taint in one sentence; of many taints those that keep out most."""
     nodes: defaultdict[str, set[str]] = defaultdict(set)
     for placement in _placements(view):
         for node, taint in placement.tainted.items():
@@ -92,10 +93,12 @@ def nodes_left_out(view: StateView) -> Finding | None:
             nodes[f"{taint.key}{value}:{taint.effect}"].add(node)
     if not nodes:
         return None
-    sentences = [f"taint {taint} keeps out {name_nodes(tuple(names))}" for taint, names in sorted(nodes.items())]
+    most = sorted(nodes, key=lambda taint: (-len(nodes[taint]), taint))
+    taints = sorted(most[:MOST_NODES_NAMED]) + most[MOST_NODES_NAMED:]
+    sentences = [f"taint {taint} keeps out {name_nodes(nodes[taint])}" for taint in taints]
     everyone = tuple(sorted(set().union(*nodes.values())))
     return Finding(
-        Reason.NodeExcludedByTaint, "; ".join(sentences) + "; add spec.tolerations to include them", everyone
+        Reason.NodeExcludedByTaint, first_of(sentences, "taints") + "; add spec.tolerations to include them", everyone
     )
 
 

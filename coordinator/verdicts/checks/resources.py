@@ -11,7 +11,7 @@ from coordinator.fleet.views import ResourceCount
 from coordinator.plugins.misses import sentence
 from coordinator.plugins.prediction import UNUSABLE, Miss, Prediction
 from coordinator.verdicts.view import ResourceView, StateView
-from nicfleet.reasons import MOST_NODES_NAMED, Finding, Reason, name_nodes
+from nicfleet.reasons import MOST_NODES_NAMED, Finding, Reason, first_of, name_nodes
 
 _LOST: Final = "the kubelet may have lost the plugin, or the plugin may have started too early; delete its pod there"
 _STALE: Final = "the plugin may have started before all was there; delete its pod there"
@@ -140,6 +140,4 @@ def _told(reason: Reason, nodes: Mapping[str, set[str]]) -> Finding | None:
     if not nodes:
         return None
     texts = [text.replace("{nodes}", name_nodes(nodes[text])) for text in sorted(nodes)]
-    shown, rest = texts[:MOST_NODES_NAMED], len(texts) - MOST_NODES_NAMED
-    message = "; ".join(shown) + (f"; and {rest} more findings" if rest > 0 else "")
-    return Finding(reason, message, tuple(sorted(set().union(*nodes.values()))))
+    return Finding(reason, first_of(texts, "findings"), tuple(sorted(set().union(*nodes.values()))))

@@ -102,6 +102,13 @@ def test_rights_are_advised_where_rights_are_missing(message: str, advised: bool
     assert ("ServiceAccount" in str(error)) is advised
 
 
+def test_an_answer_is_told_as_far_as_people_read_and_the_fix_all_the_same() -> None:
+    error = error_of("apply", "DaemonSet n/x", 500, {}, body('DaemonSet "x" is invalid: ' + "wrong, " * 60_000))
+    assert str(error).startswith('cannot apply DaemonSet n/x: DaemonSet "x" is invalid: wrong, wrong')
+    assert str(error).endswith(f"wrong, … (cut at 1024 characters); {Failed.fix}")
+    assert len(str(error)) < 1200
+
+
 @pytest.mark.parametrize(
     ("target", "message", "cause"),
     [

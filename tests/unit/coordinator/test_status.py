@@ -1,8 +1,12 @@
 """Status as upstream's users read it, and the same bytes for the same world."""
 
-from coordinator.verdicts.readiness import Level, Verdict
+import json
+
+from coordinator.nodes import Taint
+from coordinator.verdicts.readiness import Level, Verdict, judge
 from coordinator.verdicts.status import ignored_status, invalid_status, judged_generation, policy_status, urgent
 from nicfleet.reasons import Finding, Reason
+from tests.unit.coordinator.views import node, view, workload
 
 TYPES = {"state-OFED": "OFEDDriverReady", "state-multus-cni": "MultusCNIReady"}
 ROLLING = Verdict("state-OFED", Level.NOT_READY, Finding(Reason.RollingOut, "DaemonSet x: 0 of 1 pods", ("a",)))
@@ -111,3 +115,36 @@ def test_the_generation_that_a_status_judges() -> None:
     assert judged_generation({}) == 0
     assert judged_generation(policy_status([READY], TYPES, None, 7, {}, "T1")) == 7
     assert judged_generation(policy_status([settling], TYPES, None, 7, {}, "T1")) == 0
+
+
+STATES = [f"state-{number}" for number in range(13)]
+EACH_OF_THEM = {name: f"{name}Ready" for name in STATES}
+
+
+def test_ten_thousand_nodes_each_with_its_own_taint_are_a_small_status() -> None:
+    """As tenants have them. The object is stored whole, and every reader of it gets all of it."""
+    tainted = {f"node-{n:05}": Taint("example.com/dedicated", f"tenant-{n:05}", "NoSchedule") for n in range(10_000)}
+    tainted |= dict.fromkeys(("x", "y", "z"), Taint("shared", "", "NoExecute"))
+    verdicts = [judge(view(node("a"), name=name, workloads=(workload("a", tainted=tainted),))) for name in STATES]
+
+    status = policy_status(verdicts, EACH_OF_THEM, None, 1, {}, "T1")
+
+    assert len(json.dumps(status)) < 64 * 1024
+    assert status["appliedStates"][0]["message"].endswith(
+        "taint example.com/dedicated=tenant-00003:NoSchedule keeps out node-00003; "
+        "taint shared:NoExecute keeps out x, y, z; and 9996 more taints; add spec.tolerations to include them"
+    )
+    assert len(verdicts[0].notes[0].nodes) == 10_003
+
+
+def test_no_message_makes_a_status_too_large() -> None:
+    endless = Finding(Reason.ApplyFailed, "word " * 100_000)
+    verdicts = [Verdict(name, Level.NOT_READY, endless, (endless,)) for name in STATES]
+
+    status = policy_status(verdicts, EACH_OF_THEM, endless, 1, {}, "T1")
+
+    assert len(json.dumps(status)) < 256 * 1024
+    told = [entry["message"] for entry in (*status["appliedStates"], *status["conditions"]) if entry["message"]]
+    assert len(told) == len(STATES) * 2 + 3  # all but Progressing
+    assert {message[-31:] for message in told} == {"word … (cut at 4096 characters)"}
+    assert len(json.dumps(invalid_status(endless.message, 1, {}, "T1"))) < 16 * 1024
