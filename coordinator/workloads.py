@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
+
+_LOST: Final = frozenset({"Unknown", "ContainerStatusUnknown"})
+_LOST_EXIT_CODE: Final = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,10 @@ class ContainerState:
 
     name: str
     image: str = ""
+    init: bool = False
     ready: bool = False
+    started: str = ""
+    """When the one that runs now was started, RFC 3339."""
     restarts: int = 0
     waiting_reason: str = ""
     waiting_message: str = ""
@@ -55,6 +61,24 @@ class ContainerState:
     """Reason of the last termination, or of the present one: Error, OOMKilled, Completed."""
     last_message: str = ""
     last_exit_code: int | None = None
+
+    @property
+    def lost(self) -> bool:
+        """Its last end was found out afterwards, as after a reboot of the node.
+
+        containerd says Unknown with exit code 255 then, CRI-O Error with 255, and a kubelet whose runtime has forgotten
+        the container ContainerStatusUnknown.
+        """
+        return self.last_reason in _LOST or self.last_exit_code == _LOST_EXIT_CODE
+
+    @property
+    def failed(self) -> bool:
+        """It ended, for a reason of its own, and has not become ready since. Its node's reboot is no such reason, after
+        which init containers run again too; but one that comes back to no good is made to wait."""
+        if self.ready or not self.restarts:
+            return False
+        excused = self.lost or (self.init and self.last_exit_code == 0)
+        return not excused or self.waiting_reason == "CrashLoopBackOff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,3 +99,8 @@ class Pod:
     template_generation: str = ""
     """Label pod-template-generation."""
     containers: tuple[ContainerState, ...] = ()
+
+    @property
+    def began(self) -> str:
+        """When it began to become ready, RFC 3339: with the latest restart of a container that is not."""
+        return max((self.started, *(c.started for c in self.containers if c.restarts and not c.ready)))

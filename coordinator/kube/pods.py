@@ -41,7 +41,12 @@ class _Terminated(_Partial, frozen=True):
     exit_code: int | None = None
 
 
+class _Running(_Partial, frozen=True):
+    started_at: str | None = None
+
+
 class _State(_Partial, frozen=True):
+    running: _Running | None = None
     waiting: _Waiting | None = None
     terminated: _Terminated | None = None
 
@@ -146,7 +151,7 @@ def _pod(pod: _Pod) -> Pod:
     conditions = {condition.type: condition for condition in pod.status.conditions or ()}
     ready, scheduled = conditions.get("Ready"), conditions.get("PodScheduled")
     labels = pod.metadata.labels or {}
-    containers = (*(pod.status.init_container_statuses or ()), *(pod.status.container_statuses or ()))
+    first, then = pod.status.init_container_statuses or (), pod.status.container_statuses or ()
     return Pod(
         namespace=pod.metadata.namespace,
         name=pod.metadata.name,
@@ -159,18 +164,20 @@ def _pod(pod: _Pod) -> Pod:
         deleting=pod.metadata.deletion_timestamp is not None,
         unschedulable=scheduled.message if scheduled is not None and scheduled.status == "False" else "",
         template_generation=labels.get("pod-template-generation", ""),
-        containers=tuple(_container(container) for container in containers),
+        containers=(*(_container(c, init=True) for c in first), *(_container(c, init=False) for c in then)),
     )
 
 
-def _container(container: _Container) -> ContainerState:
+def _container(container: _Container, *, init: bool) -> ContainerState:
     now, before = container.state or _State(), container.last_state or _State()
-    waiting = now.waiting or _Waiting()
+    running, waiting = now.running or _Running(), now.waiting or _Waiting()
     last = now.terminated or before.terminated or _Terminated()
     return ContainerState(
         name=container.name,
         image=container.image,
+        init=init,
         ready=container.ready,
+        started=running.started_at or "",
         restarts=container.restart_count,
         waiting_reason=waiting.reason,
         waiting_message=waiting.message,

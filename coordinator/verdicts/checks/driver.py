@@ -176,10 +176,10 @@ def _admitted(view: StateView) -> Iterator[tuple[str, NodeView]]:
 
 
 def _failing(view: StateView) -> Iterator[tuple[LiveWorkload, str, Facts]]:
-    """Nodes on which the driver container failed and is not ready, with what their live agents say."""
+    """Nodes on which the driver container failed, with what their live agents say."""
     for workload in view.workloads if view.driver else ():
         for pod in workload.pods:
-            failed = any(c.restarts and not c.ready and c.name == _CONTAINER for c in pod.containers)
+            failed = any(c.failed and c.name == _CONTAINER for c in pod.containers)
             node = view.nodes.get(pod.node)
             if failed and node is not None and node.live and node.facts is not None:
                 yield workload, pod.node, node.facts

@@ -45,7 +45,7 @@ def container_out_of_memory(view: StateView) -> Finding | None:
 
 def container_crashing(view: StateView) -> Finding | None:
     def sentence(workload: LiveWorkload, _: Pod, container: ContainerState) -> str | None:
-        if container.ready or (container.restarts == 0 and container.waiting_reason not in _START_REASONS):
+        if not container.failed and (container.ready or container.waiting_reason not in _START_REASONS):
             return None
         said = one_line(container.last_message or container.waiting_message) or "it left no message"
         code = "" if container.last_exit_code is None else f" with exit code {container.last_exit_code}"
@@ -120,7 +120,7 @@ def _rolling_out(workload: LiveWorkload) -> Finding:
         text += f", and its controller wants {live.desired}"
     if old:
         text += f", {old} of an earlier template still there"
-    began = min((pod.started for pod in workload.pods if pod.started and not pod.ready), default="")
+    began = min((pod.began for pod in workload.pods if pod.began and not pod.ready), default="")
     if began:
         text += f" (the oldest began at {began})"
     unschedulable = sorted({one_line(pod.unschedulable) for pod in workload.pods if pod.unschedulable})
