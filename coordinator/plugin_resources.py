@@ -44,12 +44,21 @@ class PluginResources:
         }
 
     def judged(
-        self, views: Views, offers: Offers, statuses: Mapping[Owner, Mapping[str, Any]], now: datetime
+        self,
+        views: Views,
+        offers: Offers,
+        statuses: Mapping[Owner, Mapping[str, Any]],
+        now: datetime,
+        *,
+        settled: bool,
     ) -> dict[Owner, tuple[StateView, ...]]:
-        """The views with the nodes that have been short for too long; `statuses` stand on the API server."""
+        """The views with the nodes that have been short for too long; `statuses` stand on the API server.
+
+        `settled` says that each agent had its time to report.
+        """
         self._patience.keep(offers)
         return {
-            owner: tuple(self._with_overdue(owner, view, offers, statuses[owner], now) for view in seen)
+            owner: tuple(self._with_overdue(owner, view, offers, statuses[owner], now, settled) for view in seen)
             for owner, seen in views.items()
         }
 
@@ -58,7 +67,13 @@ class PluginResources:
         return self._patience.next(now)
 
     def _with_overdue(
-        self, owner: Owner, view: StateView, offers: Offers, status: Mapping[str, Any], now: datetime
+        self,
+        owner: Owner,
+        view: StateView,
+        offers: Offers,
+        status: Mapping[str, Any],
+        now: datetime,
+        settled: bool,
     ) -> StateView:
         if view.resources is None:
             return view
@@ -69,6 +84,7 @@ class PluginResources:
             now,
             self._predictions.grace(offers[key] if view.name == Plugin.RDMA.value else None),
             told=any(condition["reason"] == Reason.ResourceMissing for condition in status.get("conditions") or ()),
+            settled=settled,
         )
         return replace(view, resources=replace(view.resources, overdue=overdue))
 

@@ -40,6 +40,7 @@ from coordinator.states import STATES
 from coordinator.states.cluster import Cluster
 from coordinator.verdicts.checks.resources import resource_counts
 from coordinator.verdicts.readiness import Level, Verdict, judge, overall, unsettled, unverified
+from coordinator.verdicts.standing import standing, standing_unverified
 from coordinator.verdicts.status import (
     Status,
     ignored_status,
@@ -161,7 +162,7 @@ class Reconciler:
         outcomes, leftovers = await self._apply(planned, intake.untouched | self._orphaned)
         world = replace(world, workloads=self._workloads())  # our own writes are known by now
         statuses = {owner: policy.get("status") or {} for owner, policy in intake.documents.items()}
-        views = await self._look(world, planned, outcomes, statuses)
+        views = await self._look(world, planned, outcomes, statuses, settled=settled)
         asked = any(policy.spec.ofed_driver is not None for policy in intake.served)
         pods_remain = await deps.driver_pods.update(chain(*views.values()), asked=asked)
         if wishes.configuration is not Configuration.UNKNOWN:
@@ -230,6 +231,8 @@ class Reconciler:
         planned: Sequence[Plan],
         outcomes: Mapping[Owner, Outcomes],
         statuses: Mapping[Owner, Mapping[str, Any]],
+        *,
+        settled: bool,
     ) -> dict[Owner, tuple[StateView, ...]]:
         """Everything that is known of each policy's states, with the Pods of workloads that are not complete."""
         places = Places([node.kube for node in world.nodes.values()])
@@ -246,7 +249,7 @@ class Reconciler:
             if state.offers is not None
         }
         views = await self._deps.resources.predicted(views, offers, world.nodes)
-        return self._deps.resources.judged(views, offers, statuses, self._deps.clock())
+        return self._deps.resources.judged(views, offers, statuses, self._deps.clock(), settled=settled)
 
     async def _look_into(self, workloads: Iterable[LiveWorkload]) -> dict[Ref, Detail]:
         seen = [(Ref(w.kind, w.namespace, w.name), w.live) for w in workloads if w.live is not None]
@@ -259,25 +262,31 @@ class Reconciler:
         """Judge, and write the status if it says anything new. `asking`: a registry has not answered yet."""
         now = self._deps.clock()
         generation, previous = policy["metadata"]["generation"], policy.get("status") or {}
-        verdicts = [judge(view) for view in views]
         told = judged_generation(previous) == generation
-        if not settled and (not told or overall(verdicts) is Level.READY):
-            verdicts = self._hold(verdicts, now)
+        seen = [judge(view) for view in views]
+        shown = seen if settled else self._hold(seen, now, told=told)
         owner = owner_of(policy)
-        self._judged[owner] = _for_views(owner[1], verdicts, views, generation)
-        if not settled and told and all(verdict.unsettled for verdict in verdicts if verdict.finding):
+        self._judged[owner] = _for_views(owner[1], shown, views, generation)
+        verdicts, missing = shown, unverified(views)
+        if told and not settled:
             # What stands was judged by more than is known now. Only what speaks against it is said at once.
-            return _seconds_until(self._settles(now), now)
-        status = policy_status(verdicts, _CONDITION_TYPES, unverified(views), generation, previous, _rfc3339(now))
+            verdicts, missing = standing(seen, _CONDITION_TYPES, previous), standing_unverified(previous)
+            if overall(verdicts) is Level.READY:
+                return _seconds_until(self._settles(now), now)
+        status = policy_status(verdicts, _CONDITION_TYPES, missing, generation, previous, _rfc3339(now))
         if told and asking and not urgent(status, previous):
             return WAITING_SECONDS  # its messages may tell of answers that are still to come anew
-        wait = await self._deps.writer.write(policy, status, verdicts)
+        wait = await self._deps.writer.write(policy, status, [verdict for verdict in verdicts if verdict in shown])
         return wait if overall(verdicts) is Level.READY else _sooner(wait, WAITING_SECONDS)
 
-    def _hold(self, verdicts: list[Verdict], now: datetime) -> list[Verdict]:
+    def _hold(self, verdicts: list[Verdict], now: datetime, *, told: bool) -> list[Verdict]:
+        """The verdicts while the fleet is not settled. `told`: of this generation there is a status already."""
         settles = f"until {_rfc3339(self._settles(now))} at the latest"
         awaited = self._deps.fleet.awaited(now)
-        return [unsettled(verdict, awaited, settles) for verdict in verdicts]
+        return [
+            verdict if told and verdict.level is not Level.READY else unsettled(verdict, awaited, settles)
+            for verdict in verdicts
+        ]
 
     def _settles(self, now: datetime) -> datetime:
         return self._deps.fleet.next_settle(now) or now + timedelta(seconds=1)

@@ -11,14 +11,23 @@ class Patience:
         self._overdue: dict[Hashable, dict[str, datetime]] = {}
 
     def lasting(
-        self, subject: Hashable, nodes: Iterable[str], now: datetime, grace: timedelta, *, told: bool = False
+        self,
+        subject: Hashable,
+        nodes: Iterable[str],
+        now: datetime,
+        grace: timedelta,
+        *,
+        told: bool = False,
+        settled: bool = True,
     ) -> frozenset[str]:
         """Of the nodes that are so now, those that have been for the whole grace.
 
         `told` is what the world was told before this process began: then the time of grace is over for the nodes of
-        the first look.
+        the first look. That one is not over before the fleet is `settled`: until then agents are still to be heard.
         """
         before = self._overdue.get(subject)
+        if before is None and told and not settled:
+            return frozenset(nodes)
         first = now if told and before is None else now + grace
         current = {node: (before or {}).get(node, first) for node in nodes}
         self._overdue[subject] = current

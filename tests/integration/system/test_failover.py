@@ -14,6 +14,7 @@ from aiohttp import web
 
 from coordinator.leadership.lease import TIMES
 from nicfleet import names
+from nicfleet.reasons import Reason
 from nicfleet.transport import LEADER_METADATA
 from nicfleet.v1 import view_pb2, view_pb2_grpc
 from tests.controlplane.cluster import ControlPlane
@@ -29,6 +30,7 @@ from tests.integration.system.product import OFFERED, policy, sections
 from tests.integration.system.waiting import eventually
 
 NODES = ("node-1", "node-2", "node-3")
+PODS = f"/api/v1/namespaces/{names.DEFAULT_NAMESPACE}/pods"
 AT_ONCE = 6.0
 """Seconds in which a leader that lets go is followed: less than its lease would have lasted."""
 SLOW = 10.0
@@ -124,6 +126,14 @@ def judged(one: One) -> str:
             return ""
 
 
+def without_driver(one: One) -> list[str]:
+    """The nodes on which the driver is not loaded, in its latest verdict."""
+    with grpc.insecure_channel(one.address) as channel:
+        found = view_pb2_grpc.FleetViewStub(channel).GetPolicyStatus(view_pb2.GetPolicyStatusRequest(), timeout=10)
+    (driver,) = (state for state in found.states if state.name == "state-OFED")
+    return list(driver.nodes) if driver.finding.reason == Reason.DriverNotLoaded else []
+
+
 def test_the_standby_is_ready_writes_nothing_and_names_the_leader(pair: Pair) -> None:
     assert pair.second.role == "ok, on standby: first leads"
     assert connected(pair.first) == len(NODES)
@@ -206,6 +216,37 @@ def test_a_leader_that_is_killed_is_followed_when_its_lease_has_ended(pair: Pair
     pair.first.start()
     eventually(lambda: pair.first.role == "ok, on standby: second leads")
     assert audit.writes() == []  # neither labels, nor objects, nor a status
+
+
+def test_a_policy_that_is_not_ready_stays_as_it_is_told_until_the_agents_have_reported(pair: Pair) -> None:
+    """One state is not ready by what its pods say, another by what the agents say, and those come late."""
+    multus = {"multus": sections("secondaryNetwork")["secondaryNetwork"]["multus"]}
+    pair.plane.apply(policy(names.POLICY_NAME, sections("ofedDriver") | {"secondaryNetwork": multus}))
+    eventually(lambda: pair.api.condition("MultusCNIReady")["status"] == "True")
+    broken = pair.api.items(f"{PODS}?labelSelector=name=multus")[0]["metadata"]["name"]
+    annotation = "nicfleet.test/image-pull-fails=no such image"
+    pair.plane.kubectl("annotate", "pod", broken, f"--namespace={names.DEFAULT_NAMESPACE}", annotation)
+    for node in NODES:
+        pair.agents.report(node, INBOX)
+    eventually(lambda: pair.api.condition("MultusCNIReady")["reason"] == Reason.ImagePullFailed)
+    eventually(lambda: all(node in pair.api.condition("OFEDDriverReady")["message"] for node in NODES))
+    assert without_driver(pair.first) == list(NODES)
+    before = pair.api.status()
+
+    pair.first.kill()
+    for node in NODES:
+        pair.agents.stop(node)
+    eventually(lambda: judged(pair.second) == "notReady", within=MOST + SLOW)
+    assert without_driver(pair.second) == []
+    pair.agents.report(NODES[0], INBOX)
+    eventually(lambda: without_driver(pair.second) == [NODES[0]])
+    for node in NODES:
+        pair.agents.report(node, INBOX)
+    eventually(lambda: without_driver(pair.second) == list(NODES))
+
+    assert pair.api.status() == before
+    assert pair.second.writes() == []
+    assert pair.second.logged("policy finding") == []
 
 
 def test_a_leader_that_is_cut_off_stops_writing_before_its_lease_ends(cabled: tuple[Pair, Cable]) -> None:

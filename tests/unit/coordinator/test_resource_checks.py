@@ -347,3 +347,30 @@ def test_what_stood_in_the_status_before_a_restart_still_stands() -> None:
 
     assert patience.lasting("x", {"a"}, NOW, GRACE, told=True) == {"a"}
     assert patience.lasting("x", {"a", "b"}, after(1), GRACE, told=True) == {"a"}
+
+
+def test_the_first_look_after_a_restart_lasts_until_every_agent_had_its_time() -> None:
+    """The usual first pass comes before the first agent: that nobody is short by then means nothing."""
+    patience = Patience()
+
+    assert patience.lasting("x", (), NOW, GRACE, told=True, settled=False) == set()
+    assert patience.lasting("x", {"a"}, after(2), GRACE, told=True, settled=False) == {"a"}
+    assert patience.lasting("x", {"a", "b"}, after(4), GRACE, told=True) == {"a", "b"}
+    assert patience.lasting("x", {"a", "b", "c"}, after(5), GRACE, told=True) == {"a", "b"}
+
+
+def test_a_node_that_appears_later_has_its_grace_whatever_was_told() -> None:
+    patience = Patience()
+
+    patience.lasting("x", {"a"}, NOW, GRACE, told=True)
+
+    assert patience.lasting("x", {"a", "b"}, after(5), GRACE, told=True, settled=False) == {"a"}
+    assert patience.lasting("x", {"a", "b"}, after(35), GRACE, told=True) == {"a", "b"}
+
+
+def test_what_was_not_told_needs_no_settled_fleet_for_its_grace() -> None:
+    patience = Patience()
+
+    patience.lasting("x", {"a"}, NOW, GRACE, settled=False)
+
+    assert patience.lasting("x", {"a"}, after(30), GRACE) == {"a"}
