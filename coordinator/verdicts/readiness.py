@@ -30,6 +30,11 @@ _IN_PROGRESS: Final = frozenset(
 )
 """Findings that are expected to pass by themselves."""
 
+_UNHEARD: Final = (
+    "no agent has reported at all, so it is not known which nodes have a NIC: see whether the agents' pods run, and in "
+    "their logs why they do not reach the coordinator"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -100,8 +105,9 @@ def unverified(views: Iterable[StateView]) -> Finding | None:
     """Nodes that a ready state counts on and whose agent does not confirm it now.
 
     A node without a NIC has nothing to confirm. A node that is silent, or away, is no contrary evidence: it makes
-    `Verified` False, not `Ready`.
+    `Verified` False, not `Ready`. Where no agent has ever reported, nobody has said that a node has no NIC.
     """
+    views = tuple(views)
     never: set[str] = set()
     silent: set[str] = set()
     away: set[str] = set()
@@ -122,4 +128,15 @@ def unverified(views: Iterable[StateView]) -> Finding | None:
         return Finding.about(Reason.NodeSilent, "the agents of {nodes} are silent", silent)
     if away:
         return Finding.about(Reason.NodeNotReady, "Kubernetes calls {nodes} not ready; the agents there report", away)
+    if any(_for_nics(view) and not _heard(view) for view in views):
+        return Finding(Reason.NodeNotReported, _UNHEARD)
     return None
+
+
+def _for_nics(view: StateView) -> bool:
+    return view.driver_placement is not None or any(workload.needs_nic for workload in view.workloads)
+
+
+def _heard(view: StateView) -> bool:
+    """Of any node, if there are nodes."""
+    return not view.nodes or any(node.facts is not None for node in view.nodes.values())

@@ -610,6 +610,32 @@ def test_verified_needs_every_nic_node_that_is_chosen(nodes: tuple[Any, ...], ex
     assert unverified([view(*nodes)]) == expected
 
 
+UNHEARD = Finding(
+    Reason.NodeNotReported,
+    "no agent has reported at all, so it is not known which nodes have a NIC: see whether the agents' pods run, and in "
+    "their logs why they do not reach the coordinator",
+)
+NO_POOL: dict[str, Any] = {"workloads": (), "driver_placement": Placement((), {})}
+FOR_ALL = LiveWorkload("DaemonSet", "n", "kube-multus", {}, Placement((), {}))
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        pytest.param(view(unreported("a"), unreported("b"), workloads=(workload(),)), UNHEARD, id="a plugin's node"),
+        pytest.param(view(unreported("a"), unreported("b"), **NO_POOL), UNHEARD, id="a driver's pool"),
+        pytest.param(view(unreported("a"), silent("b"), workloads=(workload(),)), None, id="one did, and it has none"),
+        pytest.param(view(workloads=(workload(),)), None, id="there is no node"),
+        pytest.param(view(unreported("a"), workloads=(FOR_ALL,), driver=None), None, id="nothing is for NICs"),
+        pytest.param(view(unreported("a"), workloads=(), driver=None, asked=False), None, id="nothing is asked for"),
+    ],
+)
+def test_where_no_agent_ever_reported_a_policy_without_a_node_is_not_verified(
+    seen: StateView, expected: Finding | None
+) -> None:
+    assert unverified([seen]) == expected
+
+
 @pytest.mark.parametrize(
     ("away", "reason", "said"),
     [
