@@ -15,6 +15,9 @@ from nicfleet.inventory import Board, Function, FunctionKind, PciAddress
 from nicfleet.models import Model, network_model
 
 _SUBFUNCTION: Final = re.compile(r"mlx5_core\.sf\.[0-9]+")
+_AUXILIARY: Final = re.compile(r"mlx5_core\.([a-z0-9_-]+)\.[0-9]+")
+_RDMA_KINDS: Final = frozenset({"rdma", "rdma-rep"})
+"""What mlx5_ib makes a function's own RDMA device of: the second stands for the first in switchdev mode."""
 _VIRTFN: Final = re.compile(r"virtfn([0-9]{1,5})")
 _NO_NUMA_NODE: Final = -1
 
@@ -54,6 +57,7 @@ def _top(reader: Reader, device: PciDevice, vfs: Sequence[PciDevice], shared: Sh
     subfunctions = [f"{path}/{entry}" for entry in entries if _SUBFUNCTION.fullmatch(entry)]
     model = network_model(device.device)
     function = _function(section, device, model, [path, *subfunctions], shared)
+    function = replace(function, rdma_auxiliary=_rdma_auxiliary(entries))
     if device.kind is FunctionKind.PF:
         function = replace(
             function,
@@ -111,3 +115,13 @@ def _vf_indexes(section: Reader, path: str, entries: Sequence[str]) -> dict[PciA
     matches = [match for entry in entries if (match := _VIRTFN.fullmatch(entry))]
     addresses = ((pci.linked_address(section, f"{path}/{match[0]}"), match[1]) for match in matches)
     return {address: int(index) for address, index in addresses if address is not None}
+
+
+def _rdma_auxiliary(entries: Sequence[str]) -> bool | None:
+    """Whether a function is to have an RDMA device of its own, by the auxiliary devices below it.
+
+    Sub-functions are functions of their own and tell nothing about this one. Without any other, the kernel knows no
+    auxiliary bus or the function has not started.
+    """
+    kinds = {match[1] for entry in entries if (match := _AUXILIARY.fullmatch(entry))} - {"sf"}
+    return bool(kinds & _RDMA_KINDS) if kinds else None

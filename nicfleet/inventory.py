@@ -211,6 +211,7 @@ class Function:
     sriov_num_vfs: int | None = None
     numa_node: int | None = None
     driver: str | None = None
+    rdma_auxiliary: bool | None = None
     pcie: PcieLink | None = None
     board: Board | None = None
     model: str | None = None

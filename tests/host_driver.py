@@ -25,6 +25,7 @@ _HOLDERS: Final = {
 def load_driver(root: Path, flavour: Flavour, version: str | None = None) -> None:
     """Load the whole stack in place of what is loaded: modules, an RDMA device for each NIC function, the RDMA CM.
 
+    A function whose auxiliary devices are laid out without one for RDMA gets none.
     `version` is what mlx5_core gives as its own, e.g. "24.10-1.1.4"; recent inbox drivers give none.
     """
     unload_driver(root)
@@ -33,7 +34,7 @@ def load_driver(root: Path, flavour: Flavour, version: str | None = None) -> Non
     for name in (*MODULES, "mlx_compat") if ofed else MODULES:
         add_module(root, name, version=version, out_of_tree=ofed)
     tree.write("sys/module/ib_core/parameters/netns_mode", "Y")
-    for path in tree.network_functions():
+    for path in filter(tree.may_have_rdma, tree.network_functions()):
         infiniband = tree.text(f"{path}/class").startswith("0x0207")
         tree.add_rdma_device(path, _free_name(tree), infiniband=infiniband)
     tree.write(driver.RDMA_CM, b"")

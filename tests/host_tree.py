@@ -16,6 +16,8 @@ from typing import Final
 PCI: Final = "sys/bus/pci/devices"
 NO_VFS: Final = 0
 
+_AUXILIARY: Final = "sys/bus/auxiliary/devices"
+
 _SHARED_VF: Final = 0x101E
 _VF_IDS: Final = {0x1013: 0x1014, 0x1015: 0x1016, 0x1017: 0x1018, 0x1019: 0x101A, 0x101B: 0x101C, 0xA2D2: 0xA2D3}
 _ETHERNET: Final = 0x020000
@@ -162,6 +164,20 @@ class HostTree:
         (self.root / "sys/bus/pci/drivers/mlx5_core").mkdir(parents=True, exist_ok=True)
         self.link(f"{path}/driver", "sys/bus/pci/drivers/mlx5_core")
 
+    def add_auxiliary_devices(self, address: str, *kinds: str) -> None:
+        """What mlx5_core has made below a function, e.g. "eth" and "rdma": sys/bus/auxiliary links to it."""
+        path = self.real(f"{PCI}/{address}")
+        number = self.network_functions().index(path)
+        for kind in kinds:
+            name = f"mlx5_core.{kind}.{number}"
+            self.directory(f"{path}/{name}", {"uevent": f"MODALIAS=auxiliary:mlx5_core.{kind}"})
+            self.link(f"{_AUXILIARY}/{name}", f"{path}/{name}")
+
+    def may_have_rdma(self, path: str) -> bool:
+        """Whether mlx5_ib finds a device to drive below a function; yes where no auxiliary devices are laid out."""
+        kinds = [name.split(".")[1] for name in self.names(path) if name.startswith("mlx5_core.")]
+        return not kinds or not {"rdma", "rdma-rep"}.isdisjoint(kinds)
+
     def add_gpu(self, address: str) -> None:
         self.add_device(address, 0x10DE, 0x2330, 0x030200)
 
@@ -175,6 +191,9 @@ class HostTree:
             self.remove_rdma_device(name)
         for name in self.names(f"{path}/net"):
             self.remove(f"sys/class/net/{name}")
+        for name in self.names(path):
+            if name.startswith("mlx5_core."):
+                self.remove(f"{_AUXILIARY}/{name}")
         self.remove(f"{PCI}/{address}")
         self.remove(path)
 

@@ -127,11 +127,20 @@ def _devices_missing(functions: tuple[Function, ...], driver: Driver) -> Iterato
     for function in functions:
         if function.driver is None:
             yield f"{function.address} has no driver bound"
-        elif not function.rdma_devices and not exclusive and not shared & _masters(function):
-            # Bonded ports share one RDMA device, on the first of them: the second then has none.
+        elif not function.rdma_devices and not exclusive and not _is_to_have_none(function, shared):
             yield f"{function.address} has no RDMA device"
         for device in function.rdma_devices:
             yield from _missing_of(device)
+
+
+def _is_to_have_none(function: Function, shared: set[str]) -> bool:
+    """Whether a function is rightly without an RDMA device: switched off, or another port has the one of both.
+
+    Where mlx5_core does not say what it wants, bonded ports share one, on the first of them.
+    """
+    if function.rdma_auxiliary is None:
+        return bool(shared & _masters(function))
+    return not function.rdma_auxiliary
 
 
 def _masters(function: Function) -> set[str]:

@@ -535,6 +535,7 @@ class Function(_message.Message):
     VIRTUAL_FUNCTION_COMMON_FIELD_NUMBER: _builtins.int
     VIRTUAL_FUNCTIONS_FIELD_NUMBER: _builtins.int
     UNREAD_FIELD_NUMBER: _builtins.int
+    RDMA_AUXILIARY_FIELD_NUMBER: _builtins.int
     address: _builtins.str
     """PCI address, "0000:3b:00.0"."""
     vendor: _builtins.int
@@ -563,6 +564,12 @@ class Function(_message.Message):
     supported: _builtins.bool
     """Whether the driver stack supports the device, and why not."""
     unsupported_reason: _builtins.str
+    rdma_auxiliary: _builtins.bool
+    """Whether mlx5_core made an auxiliary device for RDMA (mlx5_core.rdma.<N>, in switchdev mode .rdma-rep.<N>), which
+    mlx5_ib makes the RDMA device of. False: it is not to have one, as `enable_rdma` is off or another port serves for
+    both (bond, multiport E-Switch, multi-port RoCE). Unset when the function has no auxiliary device at all (before
+    Linux 5.11 and MLNX_OFED 5.4, or not started), and on a VF below its PF.
+    """
     @_builtins.property
     def pcie(self) -> Global___PcieLink: ...
     @_builtins.property
@@ -604,10 +611,11 @@ class Function(_message.Message):
         virtual_function_common: Global___Function | None = ...,
         virtual_functions: _abc.Iterable[Global___Function] | None = ...,
         unread: _abc.Iterable[Global___Unread] | None = ...,
+        rdma_auxiliary: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_device", b"_device", "_driver", b"_driver", "_generation", b"_generation", "_model", b"_model", "_numa_node", b"_numa_node", "_pci_class", b"_pci_class", "_pf", b"_pf", "_sriov_num_vfs", b"_sriov_num_vfs", "_sriov_total_vfs", b"_sriov_total_vfs", "_subsystem_device", b"_subsystem_device", "_subsystem_vendor", b"_subsystem_vendor", "_supported", b"_supported", "_unsupported_reason", b"_unsupported_reason", "_vendor", b"_vendor", "_vf_index", b"_vf_index", "board", b"board", "device", b"device", "driver", b"driver", "generation", b"generation", "model", b"model", "numa_node", b"numa_node", "pci_class", b"pci_class", "pcie", b"pcie", "pf", b"pf", "sriov_num_vfs", b"sriov_num_vfs", "sriov_total_vfs", b"sriov_total_vfs", "subsystem_device", b"subsystem_device", "subsystem_vendor", b"subsystem_vendor", "supported", b"supported", "unsupported_reason", b"unsupported_reason", "vendor", b"vendor", "vf_index", b"vf_index", "virtual_function_common", b"virtual_function_common"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_device", b"_device", "_driver", b"_driver", "_generation", b"_generation", "_model", b"_model", "_numa_node", b"_numa_node", "_pci_class", b"_pci_class", "_pf", b"_pf", "_rdma_auxiliary", b"_rdma_auxiliary", "_sriov_num_vfs", b"_sriov_num_vfs", "_sriov_total_vfs", b"_sriov_total_vfs", "_subsystem_device", b"_subsystem_device", "_subsystem_vendor", b"_subsystem_vendor", "_supported", b"_supported", "_unsupported_reason", b"_unsupported_reason", "_vendor", b"_vendor", "_vf_index", b"_vf_index", "board", b"board", "device", b"device", "driver", b"driver", "generation", b"generation", "model", b"model", "numa_node", b"numa_node", "pci_class", b"pci_class", "pcie", b"pcie", "pf", b"pf", "rdma_auxiliary", b"rdma_auxiliary", "sriov_num_vfs", b"sriov_num_vfs", "sriov_total_vfs", b"sriov_total_vfs", "subsystem_device", b"subsystem_device", "subsystem_vendor", b"subsystem_vendor", "supported", b"supported", "unsupported_reason", b"unsupported_reason", "vendor", b"vendor", "vf_index", b"vf_index", "virtual_function_common", b"virtual_function_common"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_device", b"_device", "_driver", b"_driver", "_generation", b"_generation", "_model", b"_model", "_numa_node", b"_numa_node", "_pci_class", b"_pci_class", "_pf", b"_pf", "_sriov_num_vfs", b"_sriov_num_vfs", "_sriov_total_vfs", b"_sriov_total_vfs", "_subsystem_device", b"_subsystem_device", "_subsystem_vendor", b"_subsystem_vendor", "_supported", b"_supported", "_unsupported_reason", b"_unsupported_reason", "_vendor", b"_vendor", "_vf_index", b"_vf_index", "address", b"address", "board", b"board", "device", b"device", "driver", b"driver", "generation", b"generation", "kind", b"kind", "model", b"model", "netdevs", b"netdevs", "numa_node", b"numa_node", "pci_class", b"pci_class", "pcie", b"pcie", "pf", b"pf", "rdma_devices", b"rdma_devices", "sriov_num_vfs", b"sriov_num_vfs", "sriov_total_vfs", b"sriov_total_vfs", "subsystem_device", b"subsystem_device", "subsystem_vendor", b"subsystem_vendor", "supported", b"supported", "unread", b"unread", "unsupported_reason", b"unsupported_reason", "vendor", b"vendor", "vf_index", b"vf_index", "virtual_function_common", b"virtual_function_common", "virtual_functions", b"virtual_functions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_device", b"_device", "_driver", b"_driver", "_generation", b"_generation", "_model", b"_model", "_numa_node", b"_numa_node", "_pci_class", b"_pci_class", "_pf", b"_pf", "_rdma_auxiliary", b"_rdma_auxiliary", "_sriov_num_vfs", b"_sriov_num_vfs", "_sriov_total_vfs", b"_sriov_total_vfs", "_subsystem_device", b"_subsystem_device", "_subsystem_vendor", b"_subsystem_vendor", "_supported", b"_supported", "_unsupported_reason", b"_unsupported_reason", "_vendor", b"_vendor", "_vf_index", b"_vf_index", "address", b"address", "board", b"board", "device", b"device", "driver", b"driver", "generation", b"generation", "kind", b"kind", "model", b"model", "netdevs", b"netdevs", "numa_node", b"numa_node", "pci_class", b"pci_class", "pcie", b"pcie", "pf", b"pf", "rdma_auxiliary", b"rdma_auxiliary", "rdma_devices", b"rdma_devices", "sriov_num_vfs", b"sriov_num_vfs", "sriov_total_vfs", b"sriov_total_vfs", "subsystem_device", b"subsystem_device", "subsystem_vendor", b"subsystem_vendor", "supported", b"supported", "unread", b"unread", "unsupported_reason", b"unsupported_reason", "vendor", b"vendor", "vf_index", b"vf_index", "virtual_function_common", b"virtual_function_common", "virtual_functions", b"virtual_functions"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__device: _TypeAlias = _typing.Literal["device"]  # noqa: Y015
     _WhichOneofArgType__device: _TypeAlias = _typing.Literal["_device", b"_device"]  # noqa: Y015
@@ -623,6 +631,8 @@ class Function(_message.Message):
     _WhichOneofArgType__pci_class: _TypeAlias = _typing.Literal["_pci_class", b"_pci_class"]  # noqa: Y015
     _WhichOneofReturnType__pf: _TypeAlias = _typing.Literal["pf"]  # noqa: Y015
     _WhichOneofArgType__pf: _TypeAlias = _typing.Literal["_pf", b"_pf"]  # noqa: Y015
+    _WhichOneofReturnType__rdma_auxiliary: _TypeAlias = _typing.Literal["rdma_auxiliary"]  # noqa: Y015
+    _WhichOneofArgType__rdma_auxiliary: _TypeAlias = _typing.Literal["_rdma_auxiliary", b"_rdma_auxiliary"]  # noqa: Y015
     _WhichOneofReturnType__sriov_num_vfs: _TypeAlias = _typing.Literal["sriov_num_vfs"]  # noqa: Y015
     _WhichOneofArgType__sriov_num_vfs: _TypeAlias = _typing.Literal["_sriov_num_vfs", b"_sriov_num_vfs"]  # noqa: Y015
     _WhichOneofReturnType__sriov_total_vfs: _TypeAlias = _typing.Literal["sriov_total_vfs"]  # noqa: Y015
@@ -653,6 +663,8 @@ class Function(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__pci_class) -> _WhichOneofReturnType__pci_class | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__pf) -> _WhichOneofReturnType__pf | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__rdma_auxiliary) -> _WhichOneofReturnType__rdma_auxiliary | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__sriov_num_vfs) -> _WhichOneofReturnType__sriov_num_vfs | None: ...
     @_typing.overload

@@ -35,6 +35,16 @@ def connectx6_lx(root: Path) -> None:
     tree.add_pf("0000:af:00.1", 0x101F, netdev="ens5f1", total_vfs=8, board=board)
 
 
+def multiport_eswitch(root: Path) -> None:
+    """A dual-port ConnectX-7 as a multiport E-Switch: both ports in switchdev mode, RDMA on the first for both."""
+    tree = _system(root, "0a1f6a52-6b3e-4f0e-8f0d-5f2a8f2f6a04")
+    board = vpd("ConnectX-7 adapter card, 200GbE dual-port QSFP112", "MCX755106AS-HEAT", "MT2310X00004")
+    tree.add_pf("0000:5e:00.0", 0x1021, netdev="ens3f0np0", total_vfs=8, vfs=2, board=board)
+    tree.add_pf("0000:5e:00.1", 0x1021, netdev="ens3f1np1", total_vfs=8, board=board)
+    tree.add_auxiliary_devices("0000:5e:00.0", "eth", "eth-rep", "rdma-rep")
+    tree.add_auxiliary_devices("0000:5e:00.1", "eth", "eth-rep")
+
+
 def _system(root: Path, boot_id: str) -> HostTree:
     tree = HostTree(root)
     tree.add_system(boot_id=boot_id)

@@ -196,6 +196,29 @@ def test_representors_and_subfunctions_are_the_pfs(tree: HostTree) -> None:
     assert [device.name for device in function.rdma_devices] == ["mlx5_4"]
 
 
+@pytest.mark.parametrize(
+    ("kinds", "expected"),
+    [
+        pytest.param(("eth", "rdma"), True, id="Ethernet"),
+        pytest.param(("rdma",), True, id="InfiniBand"),
+        pytest.param(("eth", "eth-rep", "rdma-rep"), True, id="switchdev mode"),
+        pytest.param(("eth", "eth-rep"), False, id="second port of a multiport E-Switch"),
+        pytest.param(("eth", "multiport"), False, id="second port of multi-port RoCE"),
+        pytest.param(("eth", "fwctl", "dpll"), False, id="switched off"),
+        pytest.param((), None, id="a kernel without the auxiliary bus"),
+        pytest.param(("sf",), None, id="a sub-function's is its own"),
+    ],
+)
+def test_whether_a_function_is_to_have_an_rdma_device(
+    tree: HostTree, kinds: tuple[str, ...], expected: bool | None
+) -> None:
+    tree.add_pf(PF, 0x101D, netdev="ens2f0np0", total_vfs=8, vfs=1)
+    tree.add_auxiliary_devices(PF, *kinds)
+    (function,) = look(tree).functions
+    assert function.rdma_auxiliary is expected
+    assert function.virtual_functions[0].rdma_auxiliary is None
+
+
 def test_ipoib_addresses_have_twenty_bytes(tree: HostTree) -> None:
     tree.add_pf(PF, 0x101B, netdev="ibs2f0", infiniband=True)
     (netdev,) = look(tree).functions[0].netdevs

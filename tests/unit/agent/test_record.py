@@ -41,6 +41,7 @@ def _busy_host(root: Path) -> None:
         pytest.param(_busy_host, id="a running driver container"),
         pytest.param(hosts.connectx6_infiniband, id="InfiniBand"),
         pytest.param(hosts.connectx6_lx, id="unsupported"),
+        pytest.param(hosts.multiport_eswitch, id="multiport E-Switch"),
     ],
 )
 @pytest.mark.parametrize("links", [pytest.param(LINKS, id="netlink"), pytest.param(None, id="no netlink")])

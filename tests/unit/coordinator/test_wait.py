@@ -1,5 +1,8 @@
 """The requested driver, a node's evidence for or against it, and `mofed.wait`: one row per rule."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from coordinator.fleet.driver import DriverFacts, Holder, HolderKind, driver_facts
@@ -17,6 +20,11 @@ from coordinator.labels.wait import (
 )
 from nicfleet.inventory import Driver, DriverBuild, DriverContainer, Flavour, Inventory, Module, ModuleUse, Unread
 from nicfleet.reasons import Finding, Reason
+from nicfleet.wire import from_wire, to_wire
+from tests.host_driver import load_driver
+from tests.host_tree import HostTree
+from tests.hosts import multiport_eswitch
+from tests.unit.agent.looking import look
 from tests.unit.coordinator.inventories import (
     RDMA_MODULES,
     connectx6dx,
@@ -85,6 +93,11 @@ BONDED = (
             id="blacklist-left-over-from-a-crash",
         ),
         pytest.param(REQUEST, inventory(*BONDED, driver=ofed()), id="bonded-ports-share-an-rdma-device"),
+        pytest.param(
+            REQUEST,
+            inventory(connectx6dx(), connectx6dx("0000:3b:00.1", rdma_devices=(), rdma_auxiliary=False), driver=ofed()),
+            id="rdma-switched-off-or-on-the-other-port",
+        ),
         pytest.param(
             REQUEST,
             inventory(connectx6dx(rdma_devices=()), driver=ofed(netns_shared=False)),
@@ -213,6 +226,18 @@ UNUSABLE = "driver 24.10-0.7.0 is loaded, but programs cannot use it: "
             id="rdma-device",
         ),
         pytest.param(
+            inventory(connectx6dx(), connectx6dx("0000:5e:00.0", rdma_devices=(), rdma_auxiliary=True), driver=ofed()),
+            Reason.CharDevicesMissing,
+            UNUSABLE + "0000:5e:00.0 has no RDMA device",
+            id="auxiliary-device-that-mlx5-ib-does-not-drive",
+        ),
+        pytest.param(
+            inventory(BONDED[0], replace(BONDED[1], rdma_auxiliary=True), driver=ofed()),
+            Reason.CharDevicesMissing,
+            UNUSABLE + "0000:3b:00.1 has no RDMA device",
+            id="bonded-port-that-was-to-have-its-own",
+        ),
+        pytest.param(
             inventory(virtual_function(rdma_devices=()), driver=ofed()),
             Reason.CharDevicesMissing,
             UNUSABLE + "0000:3b:00.2 has no RDMA device",
@@ -233,6 +258,19 @@ def test_evidence_against(given: Inventory, reason: Reason, sentence: str) -> No
 def test_ethernet_needs_no_umad() -> None:
     function = connectx6dx(rdma_devices=(rdma(devices=("infiniband/uverbs0",)),))
     assert driver_evidence(REQUEST, driver_facts(inventory(function, driver=ofed(modules=without("ib_umad"))))) is None
+
+
+def test_a_multiport_eswitch_as_its_agent_reports_it(tmp_path: Path) -> None:
+    multiport_eswitch(tmp_path)
+    load_driver(tmp_path, Flavour.OFED, "24.10-0.7.0")
+    tree = HostTree(tmp_path)
+    assert tree.names("sys/bus/pci/devices/0000:5e:00.0/infiniband") == ["mlx5_0"]
+    assert tree.names("sys/bus/pci/devices/0000:5e:00.1/infiniband") == []
+    assert driver_facts(from_wire(to_wire(look(tree)))).devices_missing == ()
+
+    # Without mlx5_ib the auxiliary device is there, and nothing drives it.
+    tree.remove_rdma_device("mlx5_0")
+    assert driver_facts(from_wire(to_wire(look(tree)))).devices_missing == ("0000:5e:00.0 has no RDMA device",)
 
 
 LOADED = driver_facts(inventory(connectx6dx(), driver=ofed()))
