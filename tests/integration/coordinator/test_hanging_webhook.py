@@ -20,7 +20,8 @@ from tests.controlplane.components import APISERVER
 from tests.integration.coordinator.hanging_webhook import hanging
 from tests.integration.coordinator.objects import NAMESPACE, STATE, config_map, marked
 
-DEADLINE = 2.0
+DEADLINE = 6.0
+"""Longer than a machine stands still: all but the webhook answers within it."""
 LABELS = {"nicfleet.test/webhook": "hangs"}
 Obj = dict[str, Any]
 
@@ -65,7 +66,7 @@ async def test_only_its_object_is_refused_and_not_asked_for_again_at_once(
     assert refused.finding.reason is Reason.ApplyFailed
     assert refused.finding.message == (
         f"cannot apply ConfigMap {NAMESPACE}/held: "
-        "nothing came within 2 s, though the API server answers other requests; "
+        f"nothing came within {DEADLINE:g} s, though the API server answers other requests; "
         "look at the cluster's admission webhooks: "
         "kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations"
     )
@@ -96,7 +97,7 @@ async def test_a_server_that_answers_nothing_is_no_objects_fault(
 ) -> None:
     installed.pause(APISERVER)
     try:
-        with pytest.raises(Unreachable, match=r"the API server does not answer \(nothing within 2 s\)"):
+        with pytest.raises(Unreachable, match=r"the API server does not answer \(nothing within 6 s\)"):
             await kube.apply(marked(config_map("any"), policy), manager="m", force=True)
         assert not kube.reachability.ok
     finally:
