@@ -1,6 +1,7 @@
 """Which nodes have a driver pod, and whether it is ready: upstream's evidence, used where no live agent can say.
 
-Pods are not watched. A driver DaemonSet that is rolled out needs no look; otherwise a pass has listed its Pods anyway.
+Pods are not watched. A driver DaemonSet that is rolled out needs no look, but for tainted nodes while it has Pods that
+it does not count; otherwise a pass has listed its Pods anyway.
 """
 
 import logging
@@ -44,19 +45,21 @@ class DriverPods:
         if asked and (not drivers or any(view.problem for view in drivers)):
             return False  # the policy cannot be carried out as it is, so what is there was not looked at
         if asked:
-            self._learn(_of(workload for view in drivers for workload in view.workloads))
+            workloads = [workload for view in drivers for workload in view.workloads]
+            pods = await self._look() if any(map(_may_have_more, workloads)) else ()
+            self._learn(_of(workloads, pods))
             return False
-        if self._seen is None or self._seen:
-            await self._look()
+        if (self._seen is None or self._seen) and (pods := await self._look()) is not None:
+            self._learn(_by_node(pods, current=""))
         return bool(self._seen)
 
-    async def _look(self) -> None:
+    async def _look(self) -> tuple[Pod, ...] | None:
+        """All driver pods; None when the API server does not tell."""
         try:
-            pods = await self._kube.pods(self._namespace, OFED_DRIVER_LABEL)
+            return await self._kube.pods(self._namespace, OFED_DRIVER_LABEL)
         except REFUSALS as error:
             log.warning("driver pods not seen", extra={"error": str(error)})
-        else:
-            self._learn(_by_node(pods, current=""))
+            return None
 
     def _learn(self, seen: Mapping[str, DriverPod]) -> None:
         before, self._seen = self._seen, seen
@@ -66,17 +69,32 @@ class DriverPods:
             self._on_change(changed)
 
 
-def _of(workloads: Iterable[LiveWorkload]) -> dict[str, DriverPod]:
+def _of(workloads: Iterable[LiveWorkload], others: tuple[Pod, ...] | None) -> dict[str, DriverPod]:
+    """`others` are all driver pods, if there may be some on nodes that a taint took; None: they are not known."""
     seen: dict[str, DriverPod] = {}
     for workload in workloads:
-        if workload.rolled_out:
-            placement = workload.placement
+        placement, live = workload.placement, workload.live
+        if live is not None and workload.rolled_out:
             # Its controller does not count them, and their pods may run all the same.
-            seen |= dict.fromkeys((*placement.away, *placement.tainted), DriverPod.UNKNOWN)
+            seen |= dict.fromkeys(placement.away, DriverPod.UNKNOWN)
+            if others is None and _may_have_more(workload):
+                seen |= dict.fromkeys(placement.tainted, DriverPod.UNKNOWN)
+            elif others:
+                there = (pod for pod in others if pod.node in placement.tainted)
+                seen |= _by_node(there, live.template_generation)
             seen |= dict.fromkeys(placement.admitted, DriverPod.READY)
-        elif workload.live is not None:
-            seen |= _by_node(workload.pods, workload.live.template_generation)
+        elif live is not None:
+            seen |= _by_node(workload.pods, live.template_generation)
     return seen
+
+
+def _may_have_more(workload: LiveWorkload) -> bool:
+    """Whether Pods of a rolled out DaemonSet may be on nodes that a taint keeps new ones off: it has some that it would
+    not put there now, or has not counted anew since."""
+    placement, live = workload.placement, workload.live
+    if live is None or not placement.tainted or not workload.rolled_out:
+        return False
+    return live.misscheduled > 0 or live.desired != len(placement.admitted)
 
 
 def _by_node(pods: Iterable[Pod], current: str) -> dict[str, DriverPod]:

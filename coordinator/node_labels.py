@@ -67,10 +67,11 @@ class NodeLabels:
         settled = self.settles_in(node) is None
         nic = labels.get(NIC_LABEL) == "true"
         wishes = self.wishes()
-        driver = WaitInputs(live.driver if live else None, settled, nic, self.driver_pod(node.name))
+        pod = self.driver_pod(node.name)
+        driver = WaitInputs(live.driver if live else None, settled, nic, pod)
         configuration = ConfigurationInputs(live is not None, settled, nic, self.configuration_pod(node.name))
         return {
-            WAIT_LABEL: wait(wishes.on(replace(node, labels=labels)), driver),
+            WAIT_LABEL: wait(wishes.on(replace(node, labels=labels), pod), driver),
             NIC_CONFIGURATION_WAIT_LABEL: configuration_wait(wishes.configuration, configuration),
         }
 

@@ -25,6 +25,8 @@ class Workload:
     updated: int = 0
     ready: int = 0
     available: int = 0
+    misscheduled: int = 0
+    """Only of a DaemonSet: nodes with a Pod of it that it would not put there now, as after a taint."""
     replicas: int = 0
     """Only of a Deployment: its Pods, those of earlier templates too."""
     replica_failure: str = ""

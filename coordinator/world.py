@@ -11,12 +11,12 @@ from typing import Any, Final, Self
 
 from coordinator.kube.objects import Obj, Ref, ref_of
 from coordinator.labels.configuration_wait import Configuration
-from coordinator.labels.wait import DriverRequest, Unasked
+from coordinator.labels.wait import DriverPod, DriverRequest, Unasked
 from coordinator.nodes import KubeNode
 from coordinator.objects.desired import Render, StateObjects, desired_of_all, section
 from coordinator.objects.outcome import Action, Outcome
 from coordinator.objects.pools import UnlabelledNode, driver_placement, driver_pod, live_pools, pools_of
-from coordinator.objects.scheduling import Placement, keeps, place
+from coordinator.objects.scheduling import Placement, keeps, left_out, place
 from coordinator.objects.served import Owner, ServedPolicy
 from coordinator.policy import NicClusterPolicySpec
 from coordinator.states import DROPPED, NODE_ORDER, ORDER
@@ -138,9 +138,12 @@ class DriverWish:
     def of(cls, policy: ServedPolicy) -> Self:
         return cls(driver_request(policy.spec), driver_pod(policy.spec, policy.scope))
 
-    def on(self, node: KubeNode) -> DriverRequest | Unasked:
-        """For one node: nobody asks where the policy's choice or the operating system keeps the driver away."""
+    def on(self, node: KubeNode, pod: DriverPod) -> DriverRequest | Unasked:
+        """For one node: nobody asks where the policy's choice or the operating system keeps the driver away, or where
+        a taint does and no pod is left of the time before it."""
         if node.labels.get(OS_ID_LABEL, DRIVER_SYSTEMS[0]) not in DRIVER_SYSTEMS or not keeps(self.pod, node):
+            return Unasked.NOBODY
+        if pod is DriverPod.NONE and left_out(self.pod, node):
             return Unasked.NOBODY
         return self.request
 
@@ -172,9 +175,9 @@ class Wishes:
                     clear.append(DriverWish.of(policy))
         return cls((*clear, *unclear), configuration, unknown)
 
-    def on(self, node: KubeNode) -> DriverRequest | Unasked:
-        """For one node: the first policy that asks for a driver there."""
-        found = (asked for wish in self.drivers if (asked := wish.on(node)) is not Unasked.NOBODY)
+    def on(self, node: KubeNode, pod: DriverPod) -> DriverRequest | Unasked:
+        """For one node and its driver pod: the first policy that asks for a driver there."""
+        found = (asked for wish in self.drivers if (asked := wish.on(node, pod)) is not Unasked.NOBODY)
         return next(found, Unasked.UNKNOWN if self.unknown else Unasked.NOBODY)
 
 

@@ -9,7 +9,7 @@ from cli.plan.report import DriverPlan, ManagedThrough
 from cli.plan.seen import Seen, live_objects, workloads
 from coordinator.fleet.management import management_nics
 from coordinator.kube.objects import Obj, Ref
-from coordinator.labels.wait import DriverRequest, driver_evidence
+from coordinator.labels.wait import DriverPod, DriverRequest, driver_evidence
 from coordinator.objects.pools import POOL_LABELS
 from coordinator.objects.scheduling import keeps, place
 from coordinator.states.ofed_images import CONTAINER
@@ -124,7 +124,7 @@ def _managed(names: Iterable[str], nodes: Mapping[str, NodeView]) -> Iterator[Ma
 
 def _requests(outlook: Outlook) -> dict[str, DriverRequest]:
     """By node, the driver that a policy asks for there."""
-    wishes = ((name, outlook.wishes.on(node.kube)) for name, node in outlook.world.nodes.items())
+    wishes = ((name, outlook.wishes.on(node.kube, DriverPod.UNKNOWN)) for name, node in outlook.world.nodes.items())
     return {name: asked for name, asked in wishes if isinstance(asked, DriverRequest)}
 
 

@@ -121,6 +121,7 @@ class _Status(_Partial, frozen=True):
     updated_number_scheduled: int = 0
     number_ready: int = 0
     number_available: int = 0
+    number_misscheduled: int = 0
     replicas: int = 0
     updated_replicas: int = 0
     ready_replicas: int = 0
@@ -158,6 +159,7 @@ def decode_workload(raw: bytes | msgspec.Raw, kind: str) -> LiveObject:
         updated=status.updated_number_scheduled if daemonset else status.updated_replicas,
         ready=status.number_ready if daemonset else status.ready_replicas,
         available=status.number_available if daemonset else status.available_replicas,
+        misscheduled=status.number_misscheduled,
         replicas=status.replicas,
         replica_failure=_replica_failure(status),
         selector=spec.selector.match_labels or {},

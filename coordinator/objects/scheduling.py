@@ -63,6 +63,11 @@ def keeps(pod_spec: Mapping[str, Any], node: KubeNode) -> bool:
     return matches(pod_spec, node) and untolerated(pod_spec, ending) is None
 
 
+def left_out(pod_spec: Mapping[str, Any], node: KubeNode) -> Taint | None:
+    """The taint by which somebody keeps new Pods off the Node."""
+    return untolerated(pod_spec, [taint for taint in node.taints if taint.key not in _CONDITIONS])
+
+
 def place(pod_spec: Mapping[str, Any], nodes: Iterable[KubeNode]) -> Placement:
     """Sort Nodes by what a Pod spec says of them; Nodes that the selector does not match are in neither part."""
     admitted: list[str] = []
@@ -80,7 +85,7 @@ def place(pod_spec: Mapping[str, Any], nodes: Iterable[KubeNode]) -> Placement:
                 continue
             if not node.taints:
                 admitted.append(node.name)
-            elif taint := untolerated(pod_spec, [taint for taint in node.taints if taint.key not in _CONDITIONS]):
+            elif taint := left_out(pod_spec, node):
                 tainted[node.name] = taint
             elif taint := _out_of_order(pod_spec, node.taints):
                 away[node.name] = taint

@@ -47,6 +47,10 @@ def test_counters(kind: str, spec: dict[str, Any], status: dict[str, int], expec
     assert not workload.observed
 
 
+def test_a_daemonset_tells_of_pods_that_it_does_not_count() -> None:
+    assert decoded("DaemonSet", {}, {"numberMisscheduled": 1}).misscheduled == 1
+
+
 def test_what_keeps_the_pods_of_a_deployment_away() -> None:
     available = {"type": "Available", "status": "False", "message": "too few"}
     failure = {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota"}

@@ -24,13 +24,15 @@ NAME = NodeName("worker-1")
 DRIVER = Wishes((DriverWish.of(ServedPolicy.of(policy(ofedDriver=image(version="24.10-0.7.0.0-0")))),))
 NOBODY = Wishes()
 UNKNOWN = Wishes(unknown=True)
+OWN = Taint("dedicated", "db", "NoSchedule")
+CORDON = Taint("node.kubernetes.io/unschedulable", "", "NoSchedule")
 LABELLED = kube_node(labels={NIC_LABEL: "true"}, owned=frozenset({NIC_LABEL}))
 
 
 class Cluster:
     """One Node, its agent's reports, a policy or none."""
 
-    def __init__(self, kube: KubeNode, wishes: Wishes = NOBODY) -> None:
+    def __init__(self, kube: KubeNode, wishes: Wishes = NOBODY, driver_pod: DriverPod = DriverPod.NONE) -> None:
         self.kube = kube
         self.now = NOW
         self.fleet = Fleet(lambda: self.now, lambda *_: None)
@@ -40,7 +42,7 @@ class Cluster:
             fleet=self.fleet,
             mode=Mode.REPLACE,
             wishes=lambda: wishes,
-            driver_pod=lambda _: DriverPod.NONE,
+            driver_pod=lambda _: driver_pod,
             configuration_pod=lambda _: ConfigurationPod.NONE,
             clock=lambda: self.now,
         )
@@ -121,6 +123,25 @@ def test_a_node_that_takes_no_new_pods_for_a_while_still_waits_for_its_driver() 
     """After a reboot the node is not ready yet, and its agent sees the kernel's own driver already."""
     not_ready = replace(LABELLED, taints=(Taint("node.kubernetes.io/not-ready", "", "NoSchedule"),))
     assert Cluster(not_ready, DRIVER).report(inventory(connectx6dx())).wait() == "true"
+
+
+@pytest.mark.parametrize(
+    ("taint", "pod", "expected"),
+    [
+        pytest.param(OWN, DriverPod.NONE, "false", id="left out"),
+        pytest.param(OWN, DriverPod.READY, "true", id="tainted beside its pod"),
+        pytest.param(OWN, DriverPod.UNKNOWN, "true", id="nobody looked for its pod"),
+        pytest.param(Taint("dedicated", "db", "PreferNoSchedule"), DriverPod.NONE, "true", id="not wished for"),
+        pytest.param(
+            Taint("node.kubernetes.io/unschedulable", "", "NoSchedule"), DriverPod.NONE, "true", id="cordoned"
+        ),
+    ],
+)
+def test_a_node_that_takes_no_driver_pod_and_has_none_waits_for_nothing(
+    taint: Taint, pod: DriverPod, expected: str
+) -> None:
+    """No driver is ever sent there, and what tolerates the taint would wait for ever."""
+    assert Cluster(replace(LABELLED, taints=(taint,)), DRIVER, pod).report(inventory(connectx6dx())).wait() == expected
 
 
 def test_the_absence_of_an_agent_means_something_after_a_minute() -> None:

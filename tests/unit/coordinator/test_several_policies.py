@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from coordinator.labels.wait import DriverRequest, Unasked
+from coordinator.labels.wait import DriverPod, DriverRequest, Unasked
 from coordinator.objects.desired import StateObjects, desired_of_all
 from coordinator.objects.render import Obj, Renderer
 from coordinator.objects.served import ServedPolicy
@@ -76,22 +76,22 @@ def node(role: str) -> Any:
 
 def test_each_node_hears_of_the_driver_that_its_own_policy_asks_for() -> None:
     both = wishes(ONE, TWO)
-    assert both.on(node("one")) == DriverRequest("25.07-0.9.7.0-0")
-    assert both.on(node("two")) == DriverRequest("24.10-0.7.0.0-0")
-    assert both.on(node("three")) is Unasked.NOBODY
+    assert both.on(node("one"), DriverPod.UNKNOWN) == DriverRequest("25.07-0.9.7.0-0")
+    assert both.on(node("two"), DriverPod.UNKNOWN) == DriverRequest("24.10-0.7.0.0-0")
+    assert both.on(node("three"), DriverPod.UNKNOWN) is Unasked.NOBODY
 
 
 def test_a_policy_that_cannot_be_read_may_ask_for_a_driver_anywhere_else() -> None:
     some = wishes(ONE, unknown=True)
-    assert some.on(node("one")) == DriverRequest("25.07-0.9.7.0-0")
-    assert some.on(node("two")) is Unasked.UNKNOWN
+    assert some.on(node("one"), DriverPod.UNKNOWN) == DriverRequest("25.07-0.9.7.0-0")
+    assert some.on(node("two"), DriverPod.UNKNOWN) is Unasked.UNKNOWN
 
 
 def test_a_refused_policy_moves_no_label_and_is_in_nobodys_way() -> None:
     conflicts = {("NicNodePolicy", "one"): {DRIVER_STATE: CONFLICT}}
-    assert wishes(ONE, conflicts=conflicts).on(node("one")) is Unasked.UNKNOWN
+    assert wishes(ONE, conflicts=conflicts).on(node("one"), DriverPod.UNKNOWN) is Unasked.UNKNOWN
     everywhere = wishes(policy(ofedDriver=image(version="1.0-1.0.0")), ONE, conflicts=conflicts)
-    assert everywhere.on(node("one")) == DriverRequest("1.0-1.0.0")
+    assert everywhere.on(node("one"), DriverPod.UNKNOWN) == DriverRequest("1.0-1.0.0")
 
 
 def test_a_choice_of_nodes_that_means_nothing_moves_no_label_anywhere() -> None:
@@ -99,4 +99,4 @@ def test_a_choice_of_nodes_that_means_nothing_moves_no_label_anywhere() -> None:
     mistaken = Finding(Reason.InvalidSpec, "spec.nodeAffinity has no such operator")
     conflicts = {("NicClusterPolicy", "nic-cluster-policy"): {DRIVER_STATE: mistaken}}
     held = wishes(policy(ofedDriver=image(), nodeAffinity=NO_NODE), conflicts=conflicts)
-    assert held.on(node("one")) is Unasked.UNKNOWN
+    assert held.on(node("one"), DriverPod.UNKNOWN) is Unasked.UNKNOWN
