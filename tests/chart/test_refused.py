@@ -107,6 +107,9 @@ def of_operator(**values: Any) -> dict[str, Any]:
         pytest.param(of_operator(priorityClassName="a..b"), "/operator/priorityClassName", "pattern", id="no-class"),
         pytest.param({"agent": {"maxUnavailable": "101%"}}, "/agent/maxUnavailable", "pattern", id="more-than-all"),
         pytest.param(
+            {"agent": {"absentDirectories": ["/dev"]}}, "/agent/absentDirectories/0", "must be one of", id="no-devices"
+        ),
+        pytest.param(
             {"networkPolicy": {"agentCIDRs": ["10.0.0.0/33"]}},
             "/networkPolicy/agentCIDRs/0",
             "pattern",

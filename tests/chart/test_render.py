@@ -1,5 +1,6 @@
 """What the chart makes of its values, and which it refuses. No cluster."""
 
+import json
 import os
 import shutil
 import tomllib
@@ -143,6 +144,36 @@ def test_through_its_mounts_the_agent_sees_all_of_the_host(helm: Helm, tmp_path:
     assert whole.driver.container.running
     assert whole.functions
     assert read(Host.at(seen), None, NodeName("worker-1")) == whole
+
+
+def test_directories_of_the_driver_container_can_be_left_out(helm: Helm, tmp_path: Path) -> None:
+    """All that may be absent, and nothing else: the agent sees the same of a host that has none of them."""
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    absent = schema["properties"]["agent"]["properties"]["absentDirectories"]["items"]["enum"]
+    host, seen = tmp_path / "host", tmp_path / "seen"
+    hosts.connectx5(host)
+    host_driver.load_driver(host, Flavour.INBOX)
+    assert not any((host / path.lstrip("/")).exists() for path in absent)
+    default = pods(helm.template())["nicfleet-agent"]
+    spec = pods(helm.template({"agent": {"absentDirectories": absent}}))["nicfleet-agent"]
+
+    assert set(_host_paths(default)) - set(_host_paths(spec)) == set(absent)
+    assert _mount_points(default) - _mount_points(spec) == {f"/host{path}" for path in absent}
+    for volume in spec["volumes"]:
+        if "hostPath" in volume:
+            _mount(host, seen, **volume["hostPath"])
+    whole = read(Host.at(host), None, NodeName("worker-1"))
+    assert whole.functions
+    assert read(Host.at(seen), None, NodeName("worker-1")) == whole
+
+
+def _host_paths(spec: dict[str, Any]) -> list[str]:
+    return [volume["hostPath"]["path"] for volume in spec["volumes"] if "hostPath" in volume]
+
+
+def _mount_points(spec: dict[str, Any]) -> set[str]:
+    (container,) = spec["containers"]
+    return {mount["mountPath"] for mount in container["volumeMounts"]}
 
 
 def test_on_openshift_each_pod_is_one_that_it_admits(helm: Helm) -> None:

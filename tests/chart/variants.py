@@ -235,6 +235,7 @@ VARIANTS: Final[dict[str, dict[str, Any]]] = {
             "priorityClassName": "",
             "seLinuxOptions": {},
             "maxUnavailable": 3,
+            "absentDirectories": ["/etc/modprobe.d"],
             "podAnnotations": {"example.com/a": "b"},
             "podLabels": {"example.com/a": "b"},
         },
