@@ -256,7 +256,7 @@ class Leader:
                 self.view.changed(NodeName(name))
                 self._reconcile_soon()
         self._hardware.discard(name)
-        return self._labels.settles_in(node)
+        return self._labels.moves_in(node)
 
     async def _announce_sync(self) -> None:
         """Absence means nothing before every Node has been seen."""

@@ -53,22 +53,25 @@ class NodeLabels:
         labels = carried(node, self.wanted(node), self.mode)
         return node if labels == node.labels else replace(node, labels=labels)
 
-    def settles_in(self, node: KubeNode) -> float | None:
-        """Seconds until the absence of the Node's agent begins to mean something; None when no time is running."""
-        now = self.clock()
-        until = self.fleet.node_settles(NodeName(node.name), now)
-        return None if until is None else (until - now).total_seconds()
+    def moves_in(self, node: KubeNode) -> float | None:
+        """Seconds until time alone may move a label of the Node; None when none is running: the absence of its agent
+        begins to mean something, or that of devices."""
+        name, now = NodeName(node.name), self.clock()
+        ends = [until for until in (self.fleet.node_settles(name, now), self.fleet.node_recovers(name, now)) if until]
+        return (min(ends) - now).total_seconds() if ends else None
 
     def _waits(self, node: KubeNode) -> dict[str, Wait]:
         """By wait label, what it shall be."""
-        snapshot = self.fleet.snapshot(NodeName(node.name))
+        name, now = NodeName(node.name), self.clock()
+        snapshot = self.fleet.snapshot(name)
         live = snapshot.facts if snapshot and snapshot.live else None
         labels = node.labels if live is None else {**_without_nic(node), **live.labels}
-        settled = self.settles_in(node) is None
+        settled = self.fleet.node_settles(name, now) is None
+        resetting = self.fleet.node_recovers(name, now) is not None
         nic = labels.get(NIC_LABEL) == "true"
         wishes = self.wishes()
         pod = self.driver_pod(node.name)
-        driver = WaitInputs(live.driver if live else None, settled, nic, pod)
+        driver = WaitInputs(live.driver if live else None, settled, nic, pod, resetting)
         configuration = ConfigurationInputs(live is not None, settled, nic, self.configuration_pod(node.name))
         return {
             WAIT_LABEL: wait(wishes.on(replace(node, labels=labels), pod), driver),

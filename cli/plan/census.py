@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from coordinator.fleet.bounds import OutOfBounds
-from coordinator.fleet.fleet import SETTLE_TIME, Fleet
+from coordinator.fleet.fleet import RESET_TIME, SETTLE_TIME, Fleet
 from coordinator.fleet.identity import Identity
 from coordinator.labels.configuration_wait import ConfigurationPod
 from coordinator.labels.rules import Mode
@@ -49,7 +49,7 @@ class Census:
                 self._report(inventories[node.name], NodeName(node.name))
         for name in silent & inventories.keys():
             self._fleet.lost(NodeName(name))
-        self._now += SETTLE_TIME
+        self._now += max(SETTLE_TIME, RESET_TIME)
 
     def views(self, wishes: Wishes, driver_pod: Callable[[str], DriverPod]) -> dict[str, NodeView]:
         """Every Node, with the labels that it is about to get when these are the wishes of the policies."""

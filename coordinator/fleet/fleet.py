@@ -22,6 +22,10 @@ from nicfleet.v1 import fleet_pb2, view_pb2
 SETTLE_TIME: Final = timedelta(seconds=60)
 """An agent's time to report: from the coordinator's start, or from when its Node appeared."""
 
+RESET_TIME: Final = timedelta(seconds=180)
+"""For so long a loaded driver may lack its devices in a firmware reset, which unbinds the card's functions: as long as
+mlx5_core waits by default, 60 s for the reset and 120 s for the firmware that starts."""
+
 REFUSAL_SHOWN: Final = timedelta(minutes=10)
 """For so long a refused claim stays visible; a second agent that lives on claims again long before."""
 
@@ -72,6 +76,8 @@ class _Entry:
     report: Report | None = None
     arriving: dict[str, Section] = field(default_factory=dict)
     """Sections of an update that is not complete yet."""
+    devices_missed: datetime | None = None
+    """Since when the agent has missed devices of the driver, in every report."""
     refused: tuple[datetime, Finding] | None = None
 
     def held(self, manifest: fleet_pb2.Manifest) -> Held:
@@ -233,6 +239,15 @@ class Fleet:
         until = entry.since + SETTLE_TIME
         return until if until > now else None
 
+    def node_recovers(self, name: NodeName, now: datetime) -> datetime | None:
+        """Until when devices of the driver that are missing may be on their way back; None when all are there, or had
+        their time. The first report that this coordinator hears begins it: a reset may be under way."""
+        entry = self._entries.get(name)
+        if entry is None or entry.devices_missed is None:
+            return None
+        until = entry.devices_missed + RESET_TIME
+        return until if until > now else None
+
     # Inside.
 
     def _is_waited_for(self, node: KubeNode, now: datetime) -> bool:
@@ -274,6 +289,7 @@ class Fleet:
         report = Report.of(sections, module_use, self._clock())
         hardware = entry.report is None or entry.report.facts != report.facts
         entry.report = report
+        entry.devices_missed = (entry.devices_missed or report.at) if report.facts.driver.devices_missing else None
         self._awaited.pop(name, None)
         if self._set_live(entry, True) or hardware:
             self._on_change(name, hardware)

@@ -70,13 +70,15 @@ class WaitInputs:
     """What is known of one node.
 
     `driver` is what a live agent sees, None without one. `settled`: the agents have had their time to report.
-    `nic` is the NIC label: of the live agent's labels, else of the Node.
+    `nic` is the NIC label: of the live agent's labels, else of the Node. `resetting`: devices that are missing may be
+    on their way back from a firmware reset.
     """
 
     driver: DriverFacts | None
     settled: bool
     nic: bool
     driver_pod: DriverPod
+    resetting: bool = False
 
 
 def wait(request: DriverRequest | Unasked, node: WaitInputs) -> Wait:
@@ -96,6 +98,9 @@ def wait(request: DriverRequest | Unasked, node: WaitInputs) -> Wait:
     found = driver_evidence(request, node.driver)
     if found is not None and found.reason is Reason.DriverVersionDiffers and node.driver_pod in _MAY_SERVE:
         # The pod of the driver asked for earlier serves the node until somebody replaces it.
+        return Wait.KEEP
+    if found is not None and found.reason is Reason.CharDevicesMissing and node.resetting:
+        # What resets the firmware runs where nothing has to wait: it would be ended in the middle of it.
         return Wait.KEEP
     return Wait.FALSE if found is None else Wait.TRUE
 

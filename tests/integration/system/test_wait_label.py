@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from nicfleet import names
+from nicfleet.reasons import Reason
 from tests import host_driver, hosts
 from tests.integration.system.api import WORKLOADS
 from tests.integration.system.fleet import INBOX, WITH_DRIVER, WITHOUT_DRIVER
@@ -69,6 +70,23 @@ def test_after_a_boot_with_a_new_kernel_a_left_over_ready_file_is_not_believed(p
 
     agent.load_driver()
     eventually(lambda: _waits(product, "cx5") == "false")
+
+
+def test_devices_that_are_missing_for_a_moment_end_nothing(product: Product, agent: Agent) -> None:
+    """A firmware reset unbinds the functions, and what performs it runs where nothing has to wait. The status tells."""
+    product.apply(**sections("ofedDriver"))
+    agent.load_driver()
+    eventually(lambda: _waits(product, "cx5") == "false")
+    product.wait_ready()
+    product.audit.mark()
+
+    for device in agent.tree.names("sys/class/infiniband"):
+        agent.tree.remove_rdma_device(device)
+
+    eventually(lambda: product.api.condition("OFEDDriverReady")["reason"] == Reason.CharDevicesMissing)
+    assert product.audit.labels() == []
+    agent.load_driver()
+    product.wait_ready()
 
 
 def _waits(product: Product, node: str) -> str | None:

@@ -146,6 +146,30 @@ def test_a_node_that_takes_no_driver_pod_and_has_none_waits_for_nothing(
 
 def test_the_absence_of_an_agent_means_something_after_a_minute() -> None:
     cluster = Cluster(LABELLED, DRIVER)
-    assert cluster.labels.settles_in(cluster.kube) == 60.0
+    assert cluster.labels.moves_in(cluster.kube) == 60.0
     cluster.now += timedelta(seconds=61)
-    assert cluster.labels.settles_in(cluster.kube) is None
+    assert cluster.labels.moves_in(cluster.kube) is None
+
+
+def test_devices_that_are_missing_for_as_long_as_a_firmware_reset_takes_do_not_move_the_wait_label() -> None:
+    reset = inventory(connectx6dx(driver=None, rdma_devices=()), driver=ofed("24.10-0.7.0"))
+    served = replace(LABELLED, labels={**LABELLED.labels, WAIT_LABEL: "false"}, owned=LABELLED.owned | {WAIT_LABEL})
+    cluster = Cluster(served, DRIVER, DriverPod.READY).report(inventory(connectx6dx(), driver=ofed("24.10-0.7.0")))
+    assert cluster.labels.moves_in(cluster.kube) is None
+
+    cluster.report(reset)
+    assert cluster.wait() == "false"
+    assert cluster.labels.moves_in(cluster.kube) == 180.0
+
+    cluster.now += timedelta(seconds=179)
+    cluster.report(replace(reset, functions=(*reset.functions, connectx6dx("0000:5e:00.0", rdma_devices=()))))
+    assert cluster.wait() == "false"
+    assert cluster.labels.moves_in(cluster.kube) == 1.0  # the next one to be reset does not begin anew
+
+    cluster.now += timedelta(seconds=1)
+    assert cluster.wait() == "true"
+    assert cluster.labels.moves_in(cluster.kube) is None
+
+    cluster.report(inventory(connectx6dx(), driver=ofed("24.10-0.7.0")))
+    cluster.report(reset)
+    assert cluster.wait() == "false"

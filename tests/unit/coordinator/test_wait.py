@@ -327,6 +327,30 @@ def test_wait(request_: DriverRequest | Unasked, node: WaitInputs, expected: Wai
     assert wait(request_, node) is expected
 
 
+UNBOUND = driver_facts(inventory(connectx6dx(driver=None, rdma_devices=()), driver=ofed()))
+NO_RDMA_DEVICE = driver_facts(inventory(connectx6dx(rdma_devices=()), driver=ofed()))
+NOT_WHOLE = driver_facts(inventory(connectx6dx(driver=None, rdma_devices=()), driver=ofed(modules=without("mlx5_ib"))))
+
+
+@pytest.mark.parametrize(
+    ("driver", "resetting", "expected"),
+    [
+        pytest.param(UNBOUND, True, Wait.KEEP, id="unbound-for-a-moment"),
+        pytest.param(NO_RDMA_DEVICE, True, Wait.KEEP, id="no-rdma-device-for-a-moment"),
+        pytest.param(UNBOUND, False, Wait.TRUE, id="unbound"),
+        pytest.param(NO_RDMA_DEVICE, False, Wait.TRUE, id="no-rdma-device"),
+        pytest.param(NOT_LOADED, True, Wait.TRUE, id="driver-unloaded"),
+        pytest.param(NOT_WHOLE, True, Wait.TRUE, id="module-unloaded"),
+        pytest.param(LOADED, True, Wait.FALSE, id="all-is-back"),
+    ],
+)
+def test_a_firmware_reset_takes_devices_away_and_no_driver(
+    driver: DriverFacts, resetting: bool, expected: Wait
+) -> None:
+    """The daemon that resets the firmware runs where the label is `false`, and would be ended in the middle of it."""
+    assert wait(REQUEST, WaitInputs(driver, True, True, READY_POD, resetting)) is expected
+
+
 def test_holders_are_the_modules_that_block_a_reload() -> None:
     loaded = modules(("ib_core", "nvidia_peermem", "rpcrdma", "nvme_rdma", "irdma"))
     use = (ModuleUse("rpcrdma", 2, ("nfs",)), ModuleUse("nvidia_peermem", 0), ModuleUse("ib_core", 9, ("mlx5_ib",)))
