@@ -146,6 +146,16 @@ def test_through_its_mounts_the_agent_sees_all_of_the_host(helm: Helm, tmp_path:
     assert read(Host.at(seen), None, NodeName("worker-1")) == whole
 
 
+def test_a_rollout_of_agents_that_do_not_stay_up_stops_within_helms_own_patience(helm: Helm) -> None:
+    spec = one(helm.template(), "DaemonSet", "-agent")["spec"]
+    waves = 100 / int(spec["updateStrategy"]["rollingUpdate"]["maxUnavailable"].rstrip("%"))
+    (container,) = spec["template"]["spec"]["containers"]
+    probe = container["readinessProbe"]["periodSeconds"]
+
+    assert spec["minReadySeconds"] > probe  # longer than what a probe is late to see it end
+    assert waves * (spec["minReadySeconds"] + 2 * probe) <= 300
+
+
 def test_directories_of_the_driver_container_can_be_left_out(helm: Helm, tmp_path: Path) -> None:
     """All that may be absent, and nothing else: the agent sees the same of a host that has none of them."""
     schema = json.loads((CHART / "values.schema.json").read_text())
