@@ -9,9 +9,9 @@ from agent import pci
 from agent.links import Links
 from agent.netdevs import netdevs
 from agent.pci import PciDevice
-from agent.rdma import PF_PKEYS, VF_PKEYS, CharDevices, rdma_devices
+from agent.rdma import PF_PKEYS, VF_PKEYS, CharDevices, char_devices, rdma_devices, rdma_names
 from agent.reader import Reader
-from nicfleet.inventory import Board, Function, FunctionKind, PciAddress
+from nicfleet.inventory import Board, Function, FunctionKind, PciAddress, RdmaDevice
 from nicfleet.models import Model, network_model
 
 _SUBFUNCTION: Final = re.compile(r"mlx5_core\.sf\.[0-9]+")
@@ -24,10 +24,9 @@ _NO_NUMA_NODE: Final = -1
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What all functions share: the links, the character devices, and boards known from an earlier look."""
+    """What all functions share: the links, and boards known from an earlier look."""
 
     links: Links
-    chars: CharDevices
     boards: "Boards"
 
 
@@ -54,9 +53,8 @@ def functions(reader: Reader, devices: Sequence[PciDevice], shared: Shared) -> t
 def _top(reader: Reader, device: PciDevice, vfs: Sequence[PciDevice], shared: Shared) -> Function:
     section = reader.section()
     path, entries = device.path, section.entries(device.path)
-    subfunctions = [f"{path}/{entry}" for entry in entries if _SUBFUNCTION.fullmatch(entry)]
     model = network_model(device.device)
-    function = _function(section, device, model, [path, *subfunctions], shared)
+    function = _function(section, device, model, _parents(path, entries), shared)
     function = replace(function, rdma_auxiliary=_rdma_auxiliary(entries))
     if device.kind is FunctionKind.PF:
         function = replace(
@@ -104,10 +102,45 @@ def _function(
         supported=model.supported if model else None,
         unsupported_reason=model.unsupported_reason if model else None,
         netdevs=tuple(netdev for parent in parents for netdev in netdevs(section, parent, shared.links)),
-        rdma_devices=tuple(
-            rdma for parent in parents for rdma in rdma_devices(section, parent, shared.chars, most_pkeys)
-        ),
+        rdma_devices=tuple(rdma for parent in parents for rdma in rdma_devices(section, parent, most_pkeys)),
     )
+
+
+def with_char_devices(reader: Reader, found: Sequence[Function]) -> tuple[Function, ...]:
+    """The functions with the character devices of their RDMA devices.
+
+    The kernel makes these after the RDMA device and removes them before it. So they are read after all functions: of a
+    device that has just come they are there by then, and one that has gone since is left out.
+    """
+    return _with_chars(reader, found, char_devices(reader))
+
+
+def _with_chars(reader: Reader, found: Sequence[Function], chars: CharDevices) -> tuple[Function, ...]:
+    return tuple(
+        replace(
+            function,
+            rdma_devices=_with_own_chars(reader, function, chars),
+            virtual_functions=_with_chars(reader, function.virtual_functions, chars),
+        )
+        for function in found
+    )
+
+
+def _with_own_chars(reader: Reader, function: Function, chars: CharDevices) -> tuple[RdmaDevice, ...]:
+    if not function.rdma_devices:
+        return ()
+    path = f"{pci.DEVICES}/{function.address}"
+    present = {name for parent in _parents(path, reader.entries(path)) for name in rdma_names(reader, parent)}
+    return tuple(
+        replace(device, char_devices=chars.get(device.name, ()))
+        for device in function.rdma_devices
+        if device.name in present
+    )
+
+
+def _parents(path: str, entries: Sequence[str]) -> list[str]:
+    """The devices that may carry netdevs and RDMA devices: the function, and sub-functions among its entries."""
+    return [path, *(f"{path}/{entry}" for entry in entries if _SUBFUNCTION.fullmatch(entry))]
 
 
 def _vf_indexes(section: Reader, path: str, entries: Sequence[str]) -> dict[PciAddress, int]:

@@ -6,13 +6,12 @@ from typing import Final
 
 from agent import pci
 from agent.driver import driver
-from agent.functions import Shared, functions, known_boards
+from agent.functions import Shared, functions, known_boards, with_char_devices
 from agent.host import Host
 from agent.links import Links
 from agent.modules import modules
 from agent.netdevs import links_above
 from agent.node import node
-from agent.rdma import char_devices
 from nicfleet.inventory import Function, Inventory, Netdev, NodeName
 
 BUSES: Final = "sys/bus"
@@ -31,8 +30,9 @@ def read(host: Host, links: Links | None, name: NodeName, previous: Inventory | 
     devices = pci.devices(look)
     driver_section = look.section()
     loaded, use = modules(driver_section)
-    shared = Shared(links, char_devices(driver_section), known_boards(previous.functions if previous else ()))
-    found = functions(look, devices, shared)
+    before = previous.functions if previous else ()
+    found = functions(look, devices, Shared(links, known_boards(before)))
+    found = with_char_devices(driver_section, found)
     above = links_above(links, (netdev.name for function in found for netdev in _netdevs(function)))
     return Inventory(
         node=replace(node(look, name, host, devices), links=above),

@@ -36,15 +36,22 @@ def char_devices(reader: Reader) -> CharDevices:
     return {owner: tuple(sorted(paths)) for owner, paths in found.items()}
 
 
-def rdma_devices(reader: Reader, device: str, chars: CharDevices, most_pkeys: int) -> tuple[RdmaDevice, ...]:
-    """The RDMA devices whose parent is `device`, by name, with the P_Keys of their first `most_pkeys` slots."""
+def rdma_names(reader: Reader, device: str) -> tuple[str, ...]:
+    """Names of the RDMA devices whose parent is `device`, sorted."""
+    return reader.entries(f"{device}/infiniband")
+
+
+def rdma_devices(reader: Reader, device: str, most_pkeys: int) -> tuple[RdmaDevice, ...]:
+    """The RDMA devices whose parent is `device`, by name, with the P_Keys of their first `most_pkeys` slots.
+
+    Their character devices are left to `char_devices`.
+    """
     return tuple(
-        _rdma_device(reader, f"{device}/infiniband/{name}", name, chars, most_pkeys)
-        for name in reader.entries(f"{device}/infiniband")
+        _rdma_device(reader, f"{device}/infiniband/{name}", name, most_pkeys) for name in rdma_names(reader, device)
     )
 
 
-def _rdma_device(reader: Reader, path: str, name: str, chars: CharDevices, most_pkeys: int) -> RdmaDevice:
+def _rdma_device(reader: Reader, path: str, name: str, most_pkeys: int) -> RdmaDevice:
     numbers = sorted(int(entry) for entry in reader.entries(f"{path}/ports") if re.fullmatch(r"[0-9]{1,3}", entry))
     return RdmaDevice(
         name=name,
@@ -52,7 +59,6 @@ def _rdma_device(reader: Reader, path: str, name: str, chars: CharDevices, most_
         system_image_guid=reader.matched(f"{path}/sys_image_guid", _GUID),
         firmware=reader.text(f"{path}/fw_ver"),
         board_id=reader.text(f"{path}/board_id"),
-        char_devices=chars.get(name, ()),
         ports=tuple(_port(reader, f"{path}/ports/{number}", number, most_pkeys) for number in numbers),
     )
 

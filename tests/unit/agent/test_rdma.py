@@ -1,8 +1,14 @@
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 
+from agent.files import DirectoryFiles
+from agent.host import Host
+from agent.inventory import read
 from nicfleet.inventory import RdmaPort
 from tests.host_tree import PCI, HostTree
-from tests.unit.agent.looking import look
+from tests.unit.agent.looking import NAME, look
 
 PF = "0000:5e:00.0"
 GUID = "b8ce:f603:00c4:1234"
@@ -79,3 +85,46 @@ def test_character_devices_count_when_sysfs_and_dev_both_have_them(tree: HostTre
     first, second = (function.rdma_devices[0] for function in look(tree).functions)
     assert first.char_devices == ("infiniband/issm0", "infiniband/uverbs0")
     assert second.char_devices == ("infiniband/issm1", "infiniband/umad1", "infiniband/uverbs1")
+
+
+class Meanwhile(DirectoryFiles):
+    """Something happens when a path is listed for the first time."""
+
+    def __init__(self, root: Path, path: str, happen: Callable[[], None]) -> None:
+        super().__init__(root)
+        self._path = path
+        self._happen: Callable[[], None] | None = happen
+
+    def names(self, path: str) -> list[str]:
+        happen = self._happen
+        if path == self._path and happen is not None:
+            self._happen = None
+            happen()
+        return super().names(path)
+
+
+def test_a_device_that_comes_during_a_look_has_its_character_devices(tree: HostTree) -> None:
+    tree.add_pf(PF, 0x101B)
+    place = tree.real(f"{PCI}/{PF}")
+    files = Meanwhile(tree.root, f"{place}/infiniband", lambda: tree.add_rdma_device(place, "mlx5_9"))
+    (device,) = read(Host(tree.root, files), None, NAME).functions[0].rdma_devices
+    assert device.char_devices == ("infiniband/issm0", "infiniband/umad0", "infiniband/uverbs0")
+
+
+def test_a_device_that_goes_during_a_look_is_gone_and_not_without_character_devices(tree: HostTree) -> None:
+    tree.add_pf(PF, 0x101B)
+    subfunction = f"{tree.real(f'{PCI}/{PF}')}/mlx5_core.sf.4"
+    tree.add_rdma_device(tree.real(f"{PCI}/{PF}"), "mlx5_0")
+    tree.add_rdma_device(subfunction, "mlx5_9")
+    files = Meanwhile(tree.root, "sys/class/infiniband_verbs", lambda: tree.remove_rdma_device("mlx5_9"))
+    (device,) = read(Host(tree.root, files), None, NAME).functions[0].rdma_devices
+    assert (device.name, len(device.char_devices)) == ("mlx5_0", 3)
+
+
+def test_a_device_of_a_sub_function_without_character_devices_is_told(tree: HostTree) -> None:
+    tree.add_pf(PF, 0x101B)
+    tree.add_rdma_device(f"{tree.real(f'{PCI}/{PF}')}/mlx5_core.sf.4", "mlx5_9")
+    for name in ("uverbs0", "umad0", "issm0"):
+        tree.remove(f"dev/infiniband/{name}")
+    (device,) = look(tree).functions[0].rdma_devices
+    assert (device.name, device.char_devices) == ("mlx5_9", ())
