@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -24,7 +24,6 @@ from agent.files import Files
 from agent.host import Host
 from agent.latest import Latest
 from agent.link_source import LinkSource
-from agent.links import Links
 from agent.look import Looker, Read
 from agent.nudges import Nudges
 from agent.outbox import Identity
@@ -93,16 +92,16 @@ async def _run(given: Settings, host: Host) -> None:
 
 
 def _reader(host: Host, node: NodeName) -> Read:
-    links = _link_source(host)
+    netlinks = LinkSource(netlink.read_links)
 
     def read(files: Files, previous: Inventory | None) -> Inventory:
-        return inventory.read(replace(host, files=files), links(), node, previous)
+        return inventory.read(replace(host, files=files), host.links, node, previous)
 
-    return read
+    def read_live(files: Files, previous: Inventory | None) -> Inventory:
+        links = netlinks.links()
+        return inventory.read(replace(host, files=netlinks.fit(files)), links, node, previous)
 
-
-def _link_source(host: Host) -> Callable[[], Links | None]:
-    return LinkSource(netlink.read_links).links if host.live else lambda: host.links
+    return read_live if host.live else read
 
 
 @contextmanager

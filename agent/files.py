@@ -4,6 +4,7 @@ Paths are relative ("sys/class/net") and hold no symbolic link except, where sai
 `agent.reader` resolves links itself, so that none can lead out of the root and each can be recorded.
 """
 
+import errno
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,14 @@ class FileId:
     major: int
     minor: int
     inode: int
+
+
+class NotTried(TimeoutError):
+    """This read was left out, because another hangs that it would hang with; `hung` is that one's path."""
+
+    def __init__(self, hung: str) -> None:
+        super().__init__(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT), hung)
+        self.hung = hung
 
 
 class Files(Protocol):

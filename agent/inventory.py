@@ -8,6 +8,7 @@ from agent import pci
 from agent.driver import driver
 from agent.functions import Shared, functions, known_boards, with_char_devices
 from agent.host import Host
+from agent.last_seen import as_last_seen
 from agent.links import Links
 from agent.modules import modules
 from agent.netdevs import links_above
@@ -21,7 +22,8 @@ def read(host: Host, links: Links | None, name: NodeName, previous: Inventory | 
     """Look at a host. Never raises for what the host's files hold; what could not be read is in `unread`.
 
     `links` is what netlink said; with None, sysfs tells what little it can. `previous` is an earlier inventory of the
-    same node: boards known from it are not asked for again. Blocks as long as the kernel does (a sick NIC: a minute).
+    same node: boards known from it are not asked for again, and what gives no answer now is as it was. Blocks as long
+    as the kernel does (a sick NIC: a minute).
     """
     look = host.reader()
     look.require(BUSES)
@@ -32,7 +34,7 @@ def read(host: Host, links: Links | None, name: NodeName, previous: Inventory | 
     loaded, use = modules(driver_section)
     before = previous.functions if previous else ()
     found = functions(look, devices, Shared(links, known_boards(before)))
-    found = with_char_devices(driver_section, found)
+    found = as_last_seen(with_char_devices(driver_section, found), before)
     above = links_above(links, (netdev.name for function in found for netdev in _netdevs(function)))
     return Inventory(
         node=replace(node(look, name, host, devices), links=above),

@@ -10,7 +10,9 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Final
 
+from agent.files import Files
 from agent.links import Links
+from agent.rtnl import WithoutRtnl
 
 _log: Final = logging.getLogger(__name__)
 
@@ -29,16 +31,23 @@ class LinkSource:
         self._asking: threading.Thread | None = None
         self._last: Links | None = None
         self._failure = ""
+        self._hangs = False
 
     def links(self) -> Links | None:
         """The links now; those of the last dump when netlink fails, None when it has never answered."""
         try:
             self._last = self._dump()
         except Exception as error:  # whatever netlink does, the look goes on
+            self._hangs = isinstance(error, TimeoutError)
             self._failed(error)
         else:
+            self._hangs = False
             self._failure = ""
         return self._last
+
+    def fit(self, files: Files) -> Files:
+        """The files to look at after `links`: while a dump hangs, without what would wait for the same lock."""
+        return WithoutRtnl(files) if self._hangs else files
 
     def _dump(self) -> Links:
         """Raises TimeoutError after the deadline, and at once while an earlier dump still hangs."""

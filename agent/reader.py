@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Set
 from typing import Final, TypeVar
 
-from agent.files import FileId, Files
+from agent.files import FileId, Files, NotTried
 from agent.paths import Paths
 from nicfleet.inventory import Unread
 
@@ -162,6 +162,9 @@ class Reader:
     def _try(self, path: str, call: Callable[[], T], otherwise: T, normal: Set[int] = _NO_VALUE) -> T:
         try:
             return call()
+        except NotTried as error:
+            self._note(error.hung, error.errno)
+            return otherwise
         except OSError as error:
             self._note(path, error.errno, normal)
             return otherwise
