@@ -1,16 +1,18 @@
 """Reads that hang: found, named, and left behind, so that one sick NIC does not hide the others.
 
 A read of sysfs can block for a minute, in a state that no signal ends. Such a call keeps its thread. The look that it
-belonged to is abandoned, and the next one is told at once that this path does not answer, until the call returns.
+belonged to is abandoned, and the next ones leave out what hangs together with it, until it is worth another try.
 """
 
 import errno
 import os
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import NamedTuple, TypeVar
 
-from agent.files import FileId, Files
+from agent.files import FileId, Files, NotTried
+from agent.hangs import Hang, together
 
 T = TypeVar("T")
 
@@ -20,6 +22,12 @@ class Call(NamedTuple):
 
     path: str
     began: float
+    is_read: bool
+
+    @property
+    def unit(self) -> str:
+        """What is left out when it hangs."""
+        return together(self.path)[0] if self.is_read else self.path
 
 
 class Abandoned(BaseException):
@@ -29,20 +37,28 @@ class Abandoned(BaseException):
 class GuardedFiles:
     """The files of one look. One thread reads; another may ask where it is, and leave it there."""
 
-    def __init__(self, files: Files, stuck: set[str]) -> None:
-        """`stuck`: paths whose call never returned, shared by all looks."""
+    def __init__(self, files: Files, hangs: Mapping[str, Hang]) -> None:
+        """`hangs`: by what is left out, the call that stands for it. Only reads are: no listing asks a device."""
         self._files = files
-        self._stuck = stuck
-        self._abandoned = False
+        self._hangs = hangs
+        self._lock = threading.Lock()
+        self._left: Hang | None = None
         self.call: Call | None = None
 
-    def abandon(self, path: str) -> None:
-        """Leave the thread where it hangs."""
-        self._stuck.add(path)
-        self._abandoned = True
+    def abandon(self, call: Call) -> Hang | None:
+        """Leave the thread where it hangs; None when this call has just returned."""
+        with self._lock:
+            if self.call is not call:
+                return None
+            self._left = Hang(call.path, call.began)
+            return self._left
 
     def read(self, path: str, limit: int) -> bytes:
-        return self._guarded(path, lambda: self._files.read(path, limit))
+        if self._hangs:
+            for unit in together(path):
+                if unit != path and (hang := self._hangs.get(unit)) is not None:
+                    raise NotTried(hang.path)
+        return self._guarded(path, lambda: self._files.read(path, limit), is_read=True)
 
     def link(self, path: str) -> str:
         return self._guarded(path, lambda: self._files.link(path))
@@ -56,14 +72,15 @@ class GuardedFiles:
     def identity(self, path: str) -> FileId:
         return self._guarded(path, lambda: self._files.identity(path))
 
-    def _guarded(self, path: str, call: Callable[[], T]) -> T:
-        if path in self._stuck:
+    def _guarded(self, path: str, work: Callable[[], T], is_read: bool = False) -> T:
+        if path in self._hangs:
             raise TimeoutError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT), path)
-        self.call = Call(path, monotonic())
+        self.call = Call(path, monotonic(), is_read)
         try:
-            return call()
+            return work()
         finally:
-            self.call = None
-            if self._abandoned:
-                self._stuck.discard(path)
+            with self._lock:
+                self.call = None
+            if self._left is not None:
+                self._left.returned = monotonic()
                 raise Abandoned

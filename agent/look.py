@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 
 from agent.files import Files
 from agent.guard import Abandoned, GuardedFiles
+from agent.hangs import Hang
 from nicfleet.inventory import Inventory
 
 T = TypeVar("T")
@@ -22,8 +23,6 @@ Read = Callable[[Files, Inventory | None], Inventory]
 
 STUCK_SECONDS: Final = 5.0
 """A call that takes longer is left behind."""
-_MOST_STUCK: Final = 16
-"""Threads that may hang at once. With that many the look waits for one of them."""
 _CHECK_SECONDS: Final = 1.0
 
 
@@ -33,23 +32,34 @@ class Looker:
     def __init__(self, files: Files, read: Read) -> None:
         self._files = files
         self._read = read
-        self._stuck: set[str] = set()
+        self._hangs: dict[str, Hang] = {}
 
     async def look(self, previous: Inventory | None) -> Inventory:
-        """Read everything. What hangs is left out and reported as unread, with errno ETIMEDOUT."""
+        """Read everything. What hangs is left out with all that hangs together with it, and is unread: ETIMEDOUT.
+
+        That takes `STUCK_SECONDS` for each such thing that is new, and for at most one that is tried again.
+        """
+        self._try_one_again()
         while True:
-            files = GuardedFiles(self._files, self._stuck)
+            files = GuardedFiles(self._files, self._hangs)
             inventory = await self._finish(files, _in_thread(lambda: self._read(files, previous)))  # noqa: B023  # awaited in this round
             if inventory is not None:
                 return inventory
+
+    def _try_one_again(self) -> None:
+        """Forget the hang that is over for longest: all at once would add up, if they hang again."""
+        now = monotonic()
+        over = next((unit for unit, hang in self._hangs.items() if hang.is_over(now)), None)
+        if over is not None:
+            del self._hangs[over]
 
     async def _finish(self, files: GuardedFiles, look: Future[Inventory]) -> Inventory | None:
         """Wait for a look; None when it hangs and was abandoned."""
         while not (await asyncio.wait({look}, timeout=_CHECK_SECONDS))[0]:
             call = files.call
-            if call is None or monotonic() - call.began < STUCK_SECONDS or len(self._stuck) >= _MOST_STUCK:
+            if call is None or monotonic() - call.began < STUCK_SECONDS or (hang := files.abandon(call)) is None:
                 continue
-            files.abandon(call.path)
+            self._hangs[call.unit] = hang
             _log.warning("attribute does not answer", extra={"path": call.path, "seconds": STUCK_SECONDS})
             return None
         return look.result()

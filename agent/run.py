@@ -5,6 +5,7 @@ of the latency. When nothing nudges, a slow look now and then is the safety net.
 """
 
 import asyncio
+import errno
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -28,7 +29,8 @@ LIVE_PERIOD: Final = 60.0
 RECORDED_PERIOD: Final = 1.0
 """Of a tree of ordinary files the watches see only the upper levels."""
 BUSY_PERIOD: Final = 5.0
-"""While there is something that no event tells: the driver container's lock, the state of an InfiniBand port."""
+"""While there is something that no event tells: the driver container's lock, the state of an InfiniBand port, that what
+hung has returned."""
 _LOAD_FACTOR: Final = 2
 """Rest so many times as long as the look took: a storm of events costs at most a third of one core."""
 
@@ -114,7 +116,7 @@ class Watch:
 
     def _pause(self) -> float:
         believed = self._believed
-        if believed is None or is_reloading(believed.driver) or _has_silent_ports(believed):
+        if believed is None or is_reloading(believed.driver) or _has_silent_ports(believed) or _hangs(believed):
             return min(BUSY_PERIOD, self._period)
         return self._period
 
@@ -128,3 +130,8 @@ def _has_silent_ports(inventory: Inventory) -> bool:
         for device in function.rdma_devices
         for port in device.ports
     )
+
+
+def _hangs(inventory: Inventory) -> bool:
+    """Whether there is something to try again."""
+    return any(problem.errno == errno.ETIMEDOUT for problem in inventory.all_unread())

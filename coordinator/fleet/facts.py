@@ -121,9 +121,12 @@ def _unsupported(functions: Iterable[Function]) -> Iterator[Finding]:
 
 
 def _unreadable(inventory: Inventory) -> Iterator[Finding]:
-    """One finding per errno, with at most three paths: a failing card has hundreds of attributes."""
+    """One finding per errno, with at most three paths: a failing card has hundreds of attributes.
+
+    A read that hangs is told once: all functions of the card name it as the one they were left out for.
+    """
     by_errno: dict[int, list[str]] = {}
-    for unread in inventory.all_unread():
+    for unread in set(inventory.all_unread()):
         if unread.errno in _LOUD_ERRNOS:
             by_errno.setdefault(unread.errno, []).append("/" + unread.path.lstrip("/"))
     for number, paths in sorted(by_errno.items()):

@@ -1,6 +1,7 @@
 """When the agent looks, and what it then publishes."""
 
 import asyncio
+import errno
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
@@ -163,3 +164,13 @@ async def test_a_first_look_that_could_not_list_devices_is_not_published(caplog:
         assert node.latest.snapshot is None
         node.change(lambda: WITH_NIC)
         assert (await node.published()).inventory == WITH_NIC
+
+
+async def test_what_hangs_is_looked_at_again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No event tells that a read has returned."""
+    monkeypatch.setattr(run, "BUSY_PERIOD", 0.2)
+    hangs = replace(EMPTY, driver=replace(EMPTY.driver, unread=(Unread("proc/locks", errno.ETIMEDOUT),)))
+    async with watched(period=3600.0) as node:
+        await node.published()
+        node.change(lambda: hangs)
+        await node.looks_again(3)

@@ -120,6 +120,13 @@ def test_unread_of_vfs_and_of_the_node_count_too() -> None:
     assert finding.message == "cannot read /proc/x, /sys/vf: EIO (Input/output error)"
 
 
+def test_the_read_for_which_a_whole_card_was_left_out_is_told_once() -> None:
+    hung = (Unread("sys/pf/infiniband/mlx5_0/ports/1/state", errno.ETIMEDOUT),)
+    given = inventory(connectx6dx(unread=hung, virtual_functions=(virtual_function(unread=hung),)))
+    (finding,) = derive(given).findings
+    assert finding.message == f"cannot read /{hung[0].path}: ETIMEDOUT (Connection timed out)"
+
+
 def _with(*ports: Function, links: tuple[Link, ...] = ()) -> Inventory:
     return inventory(*ports, node=node(links=links))
 
