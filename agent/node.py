@@ -18,7 +18,9 @@ ARCHITECTURE: Final = "proc/sys/kernel/arch"
 OS_RELEASE: Final = ("etc/os-release", "usr/lib/os-release")
 PLUGIN_DIRECTORIES: Final = ("var/lib/kubelet/device-plugins", "var/lib/kubelet/plugins_registry")
 KUBELET_SOCKET: Final = "var/lib/kubelet/device-plugins/kubelet.sock"
-"""Made by the kubelet itself. The directories are no sign of it: a pod that mounts one makes it."""
+"""Made by the kubelet itself, whatever its --root-dir, which `plugins_registry` alone follows: another is not seen.
+
+The directories are no sign of a kubelet: a pod that mounts one makes it."""
 
 _TEXT_LIMIT: Final = 65536
 _ASSIGNMENT: Final = re.compile(r"([A-Z_][A-Z0-9_]*)=(.*)")
@@ -44,7 +46,7 @@ def node(reader: Reader, name: NodeName, host: Host, devices: Sequence[PciDevice
 
 
 def _plugin_directories(reader: Reader) -> tuple[str, ...]:
-    """Where a kubelet of this node looks for plugins; none when it has its socket, and so its root, elsewhere."""
+    """Where a kubelet of this node looks for plugins; none when it has no socket here."""
     if _is_absent(reader, KUBELET_SOCKET):
         return ()
     return tuple(f"/{path}" for path in PLUGIN_DIRECTORIES if reader.exists(path))

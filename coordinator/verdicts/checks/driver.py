@@ -95,7 +95,7 @@ def registration_directory_missing(view: StateView) -> Finding | None:
                 for path in wanted - {f"/{present.strip('/')}" for present in node.facts.plugin_directories}:
                     nodes[path].add(name)
     for path in sorted(nodes):
-        text = f"no kubelet looks into {path}, where the plugin registers, on {{nodes}}; check the kubelet's --root-dir"
+        text = f"no kubelet looks into {path}, where the plugin registers, on {{nodes}}; restart the kubelet"
         return Finding.about(Reason.RegistrationDirectoryMissing, text, nodes[path])
     return None
 

@@ -108,7 +108,7 @@ def test_registration_directories(tree: HostTree) -> None:
 
 
 def test_registration_directories_that_pods_made_are_none_of_the_kubelets(tree: HostTree) -> None:
-    """A mount of what does not exist makes a directory; a kubelet with another root never looks into it."""
+    """A mount of what does not exist makes a directory; a kubelet whose socket was deleted hears nothing of it."""
     tree.remove("var/lib/kubelet/device-plugins/kubelet.sock")
     assert look(tree).node.plugin_directories == ()
 

@@ -316,8 +316,7 @@ NOT_READY = [
         ),
         Level.NOT_READY,
         "RegistrationDirectoryMissing",
-        "no kubelet looks into /var/lib/kubelet/device-plugins, where the plugin registers, on a; "
-        "check the kubelet's --root-dir",
+        "no kubelet looks into /var/lib/kubelet/device-plugins, where the plugin registers, on a; restart the kubelet",
         ("a",),
         id="a device plugin has nowhere to register",
     ),
