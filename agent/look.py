@@ -54,10 +54,16 @@ class Looker:
             del self._hangs[over]
 
     async def _finish(self, files: GuardedFiles, look: Future[Inventory]) -> Inventory | None:
-        """Wait for a look; None when it hangs and was abandoned."""
+        """Wait for a look; None when it hangs and was abandoned.
+
+        Only a call that an earlier check saw too: where the whole process got no time, all calls look old.
+        """
+        call = None
         while not (await asyncio.wait({look}, timeout=_CHECK_SECONDS))[0]:
-            call = files.call
-            if call is None or monotonic() - call.began < STUCK_SECONDS or (hang := files.abandon(call)) is None:
+            before, call = call, files.call
+            if call is None or call is not before or monotonic() - call.began < STUCK_SECONDS:
+                continue
+            if (hang := files.abandon(call)) is None:
                 continue
             self._hangs[call.unit] = hang
             _log.warning("attribute does not answer", extra={"path": call.path, "seconds": STUCK_SECONDS})
