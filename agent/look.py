@@ -47,7 +47,7 @@ class Looker:
                 return inventory
 
     def _try_one_again(self) -> None:
-        """Forget the hang that is over for longest: all at once would add up, if they hang again."""
+        """Forget the oldest hang that is over: all at once would add up, if they hang again."""
         now = monotonic()
         over = next((unit for unit, hang in self._hangs.items() if hang.is_over(now)), None)
         if over is not None:
