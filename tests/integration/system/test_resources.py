@@ -12,16 +12,17 @@ from tests.integration.system.waiting import eventually
 from tests.unit.coordinator.inventories import connectx6dx, inventory, ofed, port, rdma, virtual_function
 
 RESOURCE = "nvidia.com/hostdev"
+NODES = ("few", "full", "none")
 STATE = "state-SRIOV-device-plugin"
 PLUGIN = {"image": "sriov-network-device-plugin", "repository": "ghcr.io/k8snetworkplumbingwg", "version": "v3.9.0"}
 
 
 def test_a_node_that_offers_less_than_its_agent_sees_is_named_once_its_time_is_over(product: Product) -> None:
     """Behaviours 26, 29 and 34: the plugin's pods look healthy all the while."""
-    for node in ("few", "none", "full"):
+    for node in NODES:
         product.register(node, resources={})
     product.coordinator.start()
-    for node in ("few", "none", "full"):
+    for node in NODES:
         product.simulated.report(node, two_functions())
     offer(product, "few", 1)
     offer(product, "full", 2)
@@ -39,9 +40,16 @@ def test_a_node_that_offers_less_than_its_agent_sees_is_named_once_its_time_is_o
         (RESOURCE, ("none",), 2, 0),
     }
 
-    product.coordinator.restart()  # which must not begin to wait anew
+    before = product.api.status()
+    product.coordinator.kill()
+    for node in NODES:
+        product.simulated.stop(node)
+    product.coordinator.start()  # which must not begin to wait anew, although it sees nobody at first
     eventually(lambda: product.judged() == "notReady")
-    assert product.api.condition("Ready")["reason"] == Reason.ResourceMissing
+    for node in NODES:
+        product.simulated.report(node, two_functions())
+    eventually(lambda: missing_on(product) == ["few", "none"])
+    assert product.api.status() == before  # also the times in it: it was never ready
 
     offer(product, "few", 2)
     offer(product, "none", 2)
@@ -84,3 +92,10 @@ def counts(product: Product) -> list[view_pb2.ResourceCount]:
     status = product.view.GetPolicyStatus(view_pb2.GetPolicyStatusRequest(), timeout=30)
     (state,) = (state for state in status.states if state.name == STATE)
     return list(state.resources)
+
+
+def missing_on(product: Product) -> list[str]:
+    """The nodes that are short in the latest verdict."""
+    status = product.view.GetPolicyStatus(view_pb2.GetPolicyStatusRequest(), timeout=30)
+    (state,) = (state for state in status.states if state.name == STATE)
+    return list(state.nodes) if state.finding.reason == Reason.ResourceMissing else []
