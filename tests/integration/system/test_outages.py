@@ -56,7 +56,7 @@ def test_grpcurl_needs_no_proto_file(product: Product, grpcurl: Path) -> None:
 
 def test_health_tells_the_truth(product: Product) -> None:
     """Reachable means answering: a server whose sockets are open and that says nothing is away."""
-    assert _health(product) == SERVING
+    eventually(lambda: _health(product) == SERVING)  # it is told once a second
 
     product.plane.pause(APISERVER)
     try:
