@@ -31,6 +31,8 @@ from tests.integration.system.waiting import eventually
 
 NODES = ("node-1", "node-2", "node-3")
 PODS = f"/api/v1/namespaces/{names.DEFAULT_NAMESPACE}/pods"
+REST = 2.0
+"""Seconds without a write after which none is under way."""
 AT_ONCE = 6.0
 """Seconds in which a leader that lets go is followed: less than its lease would have lasted."""
 SLOW = 10.0
@@ -283,7 +285,10 @@ def test_a_leader_that_only_cannot_renew_stops_writing_too(behind: tuple[Pair, P
 def test_a_leader_that_was_frozen_writes_nothing_when_it_wakes_up(pair: Pair) -> None:
     with changing(pair):
         eventually(lambda: writes_labels(pair.first))
-        pair.first.process.send(signal.SIGSTOP)
+    # What it is just sending it would go on sending. But what the agents say from here on waits at its door.
+    eventually(lambda: time.time() - pair.first.writes()[-1].at > REST)
+    pair.first.process.send(signal.SIGSTOP)
+    with changing(pair):
         eventually(lambda: pair.second.leads, within=MOST + SLOW)
         eventually(lambda: connected(pair.second) == len(NODES))  # nobody told the agents anything
         eventually(lambda: writes_labels(pair.second))
