@@ -193,8 +193,8 @@ def unreachable(action: str, target: str, why: str) -> Unreachable:
     return Unreachable(action, target, Status(message=f"the API server does not answer ({why})"))
 
 
-def unanswered(action: str, target: str, seconds: float) -> Unanswered:
-    message = f"nothing came within {seconds:.3g} s, though the API server answers other requests"
+def unanswered(action: str, target: str) -> Unanswered:
+    message = "nothing came in time, though the API server answers other requests"
     return Unanswered(action, target, Status(message=message))
 
 

@@ -27,6 +27,9 @@ DEADLINE: Final = 12.0
 """Seconds for a whole call. With a stalled etcd the API server itself answers only after 34 s or more; for a webhook
 that hangs it waits 10 s, and then its answer names the webhook, unless that asks for more, up to 30 s."""
 
+ENOUGH_SECONDS: Final = 5.0
+"""For a write that nothing holds up. A leader's may take less than the deadline: what is left of its lease."""
+
 LOOK_SECONDS: Final = 3.0
 """For the question after a write without an answer: does the API server answer anything?"""
 
@@ -101,8 +104,8 @@ class Transport:
             try:
                 response, body = await self._answer(call, seconds)
             except TimeoutError:
-                if call.beside and seconds == self._deadline and await self._answers(call):
-                    raise unanswered(call.action, call.target, seconds) from None
+                if call.beside and seconds >= ENOUGH_SECONDS and await self._answers(call):
+                    raise unanswered(call.action, call.target) from None
                 raise
         if response.status >= 400:
             raise self._refused(call, response, body)

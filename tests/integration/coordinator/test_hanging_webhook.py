@@ -66,7 +66,7 @@ async def test_only_its_object_is_refused_and_not_asked_for_again_at_once(
     assert refused.finding.reason is Reason.ApplyFailed
     assert refused.finding.message == (
         f"cannot apply ConfigMap {NAMESPACE}/held: "
-        f"nothing came within {DEADLINE:g} s, though the API server answers other requests; "
+        "nothing came in time, though the API server answers other requests; "
         "look at the cluster's admission webhooks: "
         "kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations"
     )

@@ -38,9 +38,9 @@ def not_admitted(node: str) -> KubeError:
             id="admission-refuses",
         ),
         pytest.param(
-            {"n-1": unanswered("apply", "Node n-1", 12.0)},
+            {"n-1": unanswered("apply", "Node n-1")},
             "the labels of n-1 are not written: cannot apply Node n-1: "
-            "nothing came within 12 s, though the API server answers other requests; "
+            "nothing came in time, though the API server answers other requests; "
             "look at the cluster's admission webhooks: "
             "kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations",
             ("n-1",),
