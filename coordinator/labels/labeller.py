@@ -54,7 +54,8 @@ class Labeller:
         try:
             written = await self._sync(name, urgent)
         except (Failed, Forbidden, Invalid) as error:
-            self.refusals.note(name, error)
+            if self._nodes.get(name) is not None:  # it may have gone meanwhile, and nobody would forget it then
+                self.refusals.note(name, error)
             raise
         self.refusals.forget(name)
         return written

@@ -6,11 +6,12 @@ import logging
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import suppress
 from random import Random
+from typing import cast
 
 import pytest
 
 from coordinator.kube.client import Kube, Source
-from coordinator.kube.errors import Conflict
+from coordinator.kube.errors import Conflict, Forbidden
 from coordinator.kube.limiter import Limiter
 from coordinator.kube.node_decoding import decode_node
 from coordinator.kube.objects import NODE
@@ -257,3 +258,32 @@ def patches(cluster: ControlPlane) -> int:
         and event["objectRef"].get("name") == NAME
         for event in cluster.audit()
     )
+
+
+class Going:
+    """A node that is gone when the answer about it comes."""
+
+    def __init__(self, node: KubeNode) -> None:
+        self._looks = iter([node])
+
+    def get(self, _: str) -> KubeNode | None:
+        return next(self._looks, None)
+
+
+async def test_a_refusal_is_not_kept_of_a_node_that_went_meanwhile(
+    installed: ControlPlane, nodes: Reflector[KubeNode]
+) -> None:
+    without_rights = await Kube.connect(installed.service_account_kubeconfig("default", "default"))
+    wish = Wish({names.NIC_LABEL: "true"})
+    node = nodes.get(NAME)
+    assert node is not None
+    try:
+        there = Labeller(without_rights, nodes, Limiter(), wish)
+        going = Labeller(without_rights, cast("Reflector[KubeNode]", Going(node)), Limiter(), wish)
+        for labeller in (there, going):
+            with pytest.raises(Forbidden):
+                await labeller.sync(NAME, urgent=True)
+    finally:
+        await without_rights.close()
+    assert there.refusals.of_all() is not None
+    assert going.refusals.of_all() is None
