@@ -7,6 +7,7 @@ from typing import Any, Final
 
 _LOST: Final = frozenset({"Unknown", "ContainerStatusUnknown"})
 _LOST_EXIT_CODE: Final = 255
+_FEW: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +70,9 @@ class ContainerState:
         """Its last end was found out afterwards, as after a reboot of the node.
 
         containerd says Unknown with exit code 255 then, CRI-O Error with 255, and a kubelet whose runtime has forgotten
-        the container ContainerStatusUnknown.
+        the container ContainerStatusUnknown. A program may end with 255 too, and does so more than a few times then.
         """
-        return self.last_reason in _LOST or self.last_exit_code == _LOST_EXIT_CODE
+        return self.last_reason in _LOST or (self.last_exit_code == _LOST_EXIT_CODE and self.restarts <= _FEW)
 
     @property
     def failed(self) -> bool:

@@ -77,6 +77,7 @@ def test_a_pod_as_the_api_server_has_it_after_a_reboot() -> None:
     [
         pytest.param(replace(GONE, restarts=2, last_reason="Error", last_exit_code=1), id="it fails"),
         pytest.param(replace(GONE_WITH_CRI_O, restarts=9, waiting_reason="CrashLoopBackOff"), id="again and again"),
+        pytest.param(replace(GONE_WITH_CRI_O, restarts=4), id="it ends with 255 by itself"),
         pytest.param(replace(GONE, waiting_reason="CreateContainerError"), id="it cannot be started"),
     ],
 )
