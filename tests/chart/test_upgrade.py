@@ -4,6 +4,7 @@
 was encryption, and the last one whose coordinators made a Lease that is nobody's.
 """
 
+import json
 import os
 import subprocess
 from collections.abc import Iterator
@@ -231,10 +232,18 @@ def test_an_uninstall_leaves_what_the_page_says(installer: Helm, plane: ControlP
     assert {name for _, name in crds} <= {word.strip("`") for word in words}
     assert labels(plane)
     assert row_of("Labels that nicfleet wrote to nodes")
-    plane.kubectl("label", "node", "worker-1", "example.com/mine=a")
-    run_of_page("apply --server-side --field-manager=nicfleet-labels", plane)
-    assert labels(plane) == {}
-    assert plane.get("node", "worker-1")["metadata"]["labels"]["example.com/mine"] == "a"
+    mine, common = {"example.com/mine": "a"}, {names.OS_ID_LABEL: labels(plane)[names.OS_ID_LABEL]}
+    plane.kubectl("apply", "--server-side", "--field-manager=me", "-f", "-", input=worker(common))
+    plane.kubectl("apply", "-f", "-", input=worker(mine))
+    run_of_page("kubectl label node", plane)
+    assert labels(plane) == common
+    assert mine.items() <= plane.get("node", "worker-1")["metadata"]["labels"].items()
+
+
+def worker(labels: dict[str, str]) -> str:
+    """The Node, as a person writes it."""
+    metadata = {"name": "worker-1", "labels": labels}
+    return json.dumps({"apiVersion": "v1", "kind": "Node", "metadata": metadata})
 
 
 def left(plane: ControlPlane, before: set[tuple[str, str]]) -> set[tuple[str, str]]:
