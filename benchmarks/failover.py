@@ -35,8 +35,8 @@ from tests.integration.system.waiting import eventually
 
 PATIENCE: Final = 120.0
 SETTLED: Final = 12.0
-"""Seconds in which a new leader would have written whatever it wrongly thinks it has to, and after which agents take the
-change before for over: until then they go on with its longer pauses."""
+"""Seconds in which a new leader would have written whatever it wrongly thinks it has to, and after which agents take
+the change before for over: until then they go on with its longer pauses."""
 
 
 class Round(NamedTuple):

@@ -5,10 +5,11 @@ raises it at its start; Python's does not, and the agents beyond would wait at t
 """
 
 import resource
+from contextlib import suppress
 
 
-def allow_most() -> int:
-    """Raise the soft limit to the hard one; returns it."""
+def allow_most() -> None:
+    """Raise the soft limit to the hard one, where the kernel allows that: `fs.nr_open` may be lower by now."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return hard
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
