@@ -110,7 +110,8 @@ def _ready(level: Level, verdicts: Sequence[Verdict]) -> dict[str, Any]:
     failing = [verdict for verdict in verdicts if verdict.finding is not None]
     first = next((v for v in failing if v.degraded), failing[0])
     assert first.finding is not None
-    return _condition("Ready", "False", first.finding.reason, _joined(failing))
+    others = (verdict for verdict in failing if verdict is not first)
+    return _condition("Ready", "False", first.finding.reason, _joined((first, *others)))
 
 
 def _verified(level: Level, unverified: Finding | None) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def test_what_degrades_comes_before_what_progresses() -> None:
         c for c in policy_status([ROLLING, degraded], TYPES, None, 3, {}, "T1")["conditions"] if c["type"] == "Ready"
     )
     assert ready["reason"] == "ContainerCrashing"
-    assert ready["message"] == "state-OFED: DaemonSet x: 0 of 1 pods; state-multus-cni: it crashes"
+    assert ready["message"] == "state-multus-cni: it crashes; state-OFED: DaemonSet x: 0 of 1 pods"
 
 
 def test_two_passes_over_one_world_are_equal() -> None:
